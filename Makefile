@@ -1,0 +1,61 @@
+# make demo   set everything up and run the main job
+# make test   set everything up and run all tests, in both languages
+# make check  what CI runs: tests, lints, types, stubs, docs, quick bench
+# make bench  asdfits beside its peers, in one run
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+.PHONY: demo test check bench lint types docs quick-bench rust-test python-test install clean
+
+demo: install
+	$(BIN)/asdfits demo demo
+
+test: rust-test python-test
+
+check: test lint types docs quick-bench
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+# Cargo knows what is out of date; a second call with nothing to do takes a moment.
+install: $(VENV)/installed
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet
+
+rust-test:
+ifdef NEXTEST
+	cargo nextest run --workspace --no-fail-fast
+else
+	cargo test --workspace --lib --tests
+endif
+	cargo test --workspace --doc
+
+python-test: install
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest asdfits._core
+
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+quick-bench: install
+	$(BIN)/python benches/python/run.py --quick
+
+bench: install
+	$(BIN)/python benches/python/run.py
+
+clean:
+	rm -rf target $(VENV) .cache demo python/asdfits/*.so
