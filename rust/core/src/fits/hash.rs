@@ -1,0 +1,46 @@
+//! The header hash: how a product proves that its headers are those its tree was written with.
+
+use sha2::{Digest, Sha256};
+
+use super::card::{is_clean, is_end};
+use super::{CARD, Hdu};
+
+/// The SHA-256 of all headers but those named `ASDF`, as lower-case hex, and the unclean HDUs.
+///
+/// The writer hashes the text of each header as it renders it. For a header in which every card is
+/// clean that text is the bytes on disk; the indices returned name the headers where it may not be.
+pub fn header_hash(file: &[u8], hdus: &[Hdu]) -> (String, Vec<usize>) {
+    let mut digest = Sha256::new();
+    let mut unclean = Vec::new();
+    for (index, hdu) in hdus.iter().enumerate().filter(|(_, hdu)| hdu.name != "ASDF") {
+        let bytes = hdu.header(file).bytes();
+        if !is_clean_header(bytes) {
+            unclean.push(index);
+        }
+        digest.update(bytes);
+    }
+    (hex(&digest.finalize()), unclean)
+}
+
+/// Whether every card is clean and only blanks follow END.
+fn is_clean_header(bytes: &[u8]) -> bool {
+    let mut records = bytes.chunks_exact(CARD);
+    for record in records.by_ref() {
+        if is_end(record) {
+            return record.iter().skip(3).all(|&b| b == b' ') && records.all(is_blank);
+        }
+        if !is_clean(record) {
+            return false;
+        }
+    }
+    false
+}
+
+fn is_blank(record: &[u8]) -> bool {
+    record.iter().all(|&b| b == b' ')
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|&b| [digit(b >> 4), digit(b & 15)]).collect()
+}

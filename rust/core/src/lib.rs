@@ -1,0 +1,26 @@
+//! asdfits-core: the bytes of a JWST product.
+//!
+//! ```text
+//! PRIMARY   header                     keywords of the whole product
+//! SCI, 1    header | image             zero-copy: [`source::Source::region`]
+//! DQ, 1     header | image
+//! …
+//! ASDF      header | one cell of bytes, itself a file:
+//!             #ASDF 1.0.0              [`asdf::AsdfFile`]
+//!             %YAML 1.1 … tree …       [`asdf::Tape`]
+//!             blocks                   [`asdf::Block`]
+//! ```
+//!
+//! [`fits`] and [`asdf`] do not know each other; [`layout`] finds the HDUs and, among them, the place
+//! of the ASDF file. Every position is a count of bytes from the start of the file, named `at`.
+//! Nothing here panics, recurses without a cap, or allocates what a header merely claims.
+
+pub mod asdf;
+pub mod error;
+pub mod fits;
+pub mod layout;
+pub mod source;
+
+pub use error::{Error, ErrorKind, Result};
+pub use layout::Layout;
+pub use source::{Region, Source};

@@ -1,0 +1,208 @@
+//! Where the bytes come from: a mapped file, or bytes in memory.
+//!
+//! A file is mapped twice. Rust parses a read-only map. Arrays come from a private copy-on-write map,
+//! of which Rust only ever hands out the address: a caller may write there at any time, so a Rust
+//! slice over it would break the rule that shared bytes do not change. The file on disk never changes.
+//! Both maps live until the last user is gone and survive a rename over the path; the file descriptor
+//! is closed at once.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+use memmap2::{Mmap, MmapOptions, MmapRaw};
+
+use crate::{Error, ErrorKind, Result};
+
+/// The bytes of one product.
+#[derive(Debug)]
+pub enum Source {
+    /// A file on disk.
+    Mapped {
+        /// What Rust parses.
+        view: Mmap,
+        /// What arrays are made of.
+        pages: Arc<MmapRaw>,
+    },
+    /// Bytes in memory: given by a caller, or decompressed from a `.gz` file.
+    Bytes(Vec<u8>),
+}
+
+impl Source {
+    /// Maps the file at `path`; a gzip file is decompressed into memory instead.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            let message = "is a folder, expected a file".to_owned();
+            let kind = ErrorKind::Io(std::io::ErrorKind::IsADirectory);
+            return Err(Error { kind, at: None, errno: Some(EISDIR), message });
+        }
+        if !metadata.is_file() {
+            // A pipe has no length and cannot be mapped.
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            return Self::from_bytes(bytes);
+        }
+        if metadata.len() == 0 {
+            // An empty map is an error of the operating system, an empty file is ours to word.
+            return Ok(Self::Bytes(Vec::new()));
+        }
+        let (view, pages) = map(&file)?;
+        if view.starts_with(GZIP) {
+            return Ok(Self::Bytes(gunzip(&view)?));
+        }
+        Ok(Self::Mapped { view, pages: Arc::new(pages) })
+    }
+
+    /// Takes bytes in memory, decompressed if they are gzip.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
+        Ok(Self::Bytes(if bytes.starts_with(GZIP) { gunzip(&bytes)? } else { bytes }))
+    }
+
+    /// All bytes, to be parsed.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Mapped { view, .. } => view,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// `length` writable bytes from `at`; `None` beyond the end.
+    ///
+    /// A mapped file gives its private pages, bytes in memory are copied.
+    pub fn region(&self, at: u64, length: u64) -> Option<Region> {
+        let start = usize::try_from(at).ok()?;
+        let length = usize::try_from(length).ok()?;
+        let copy = self.bytes().get(start..start.checked_add(length)?)?;
+        Some(match self {
+            Self::Mapped { pages, .. } => {
+                Region { memory: Memory::Pages(Arc::clone(pages)), start, length }
+            }
+            Self::Bytes(_) => {
+                let owned = copy.to_vec().into_boxed_slice();
+                Region { memory: Memory::Owned(Box::into_raw(owned)), start: 0, length }
+            }
+        })
+    }
+}
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// The number of "is a directory" on every Unix.
+const EISDIR: i32 = 21;
+
+/// The two maps of a file.
+#[allow(unsafe_code)]
+fn map(file: &File) -> Result<(Mmap, MmapRaw)> {
+    // SAFETY: the map is sound while nobody truncates the file. This crate writes files only by
+    // renaming a new one into place, which leaves a mapped file as it is; against another program that
+    // truncates a product in place no reader of maps can guard (the kernel raises SIGBUS).
+    let view = unsafe { Mmap::map(file) }?;
+    // SAFETY: as above; the map is private, so that writes stay in this process.
+    let pages = unsafe { MmapOptions::new().map_copy(file) }?;
+    Ok((view, pages.into()))
+}
+
+/// Decompresses gzip members one after the other; memory grows with what comes out.
+fn gunzip(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    MultiGzDecoder::new(bytes).read_to_end(&mut out).map_err(|error| Error {
+        kind: ErrorKind::Format,
+        at: None,
+        errno: None,
+        message: format!("the gzip data break off after {} bytes: {error}", out.len()),
+    })?;
+    Ok(out)
+}
+
+/// Writable memory that stays where it is until it is dropped.
+#[derive(Debug)]
+pub struct Region {
+    memory: Memory,
+    start: usize,
+    length: usize,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Pages(Arc<MmapRaw>),
+    Owned(*mut [u8]),
+}
+
+#[allow(unsafe_code)]
+// SAFETY: a Region is an address and a length; Rust never reads or writes through it. Whoever does,
+// such as numpy, answers for races as with any of its own buffers.
+unsafe impl Send for Region {}
+
+#[allow(unsafe_code)]
+// SAFETY: as for Send: shared references to a Region give out the address only.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// The first byte. Valid for [`Region::len`] bytes, reads and writes, while the region lives.
+    pub fn address(&self) -> *mut u8 {
+        match &self.memory {
+            Memory::Pages(pages) => pages.as_mut_ptr().wrapping_add(self.start),
+            Memory::Owned(bytes) => bytes.cast(),
+        }
+    }
+
+    /// The number of bytes.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
+impl Drop for Region {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        if let Memory::Owned(bytes) = self.memory {
+            // SAFETY: the pointer came from Box::into_raw in Source::region and is given back only
+            // here, once, when no user of the region is left.
+            drop(unsafe { Box::from_raw(bytes) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_folder_and_a_missing_file_are_named_as_such() {
+        let folder = std::env::temp_dir();
+        let kind = |path: &Path| Source::open(path).unwrap_err().kind;
+        assert_eq!(kind(&folder), ErrorKind::Io(std::io::ErrorKind::IsADirectory));
+        assert_eq!(
+            kind(&folder.join("no such product.fits")),
+            ErrorKind::Io(std::io::ErrorKind::NotFound)
+        );
+    }
+
+    #[test]
+    fn gzip_is_undone_and_a_cut_gzip_is_an_error() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(b"SIMPLE").unwrap();
+        let packed = packer.finish().unwrap();
+        assert_eq!(Source::from_bytes(packed.clone()).unwrap().bytes(), b"SIMPLE");
+        assert!(Source::from_bytes(packed[..packed.len() - 9].to_vec()).is_err());
+    }
+
+    #[test]
+    fn a_region_beyond_the_end_is_refused() {
+        let source = Source::from_bytes(vec![1, 2, 3]).unwrap();
+        assert_eq!(source.region(1, 2).unwrap().len(), 2);
+        assert!(source.region(2, 2).is_none());
+        assert!(source.region(u64::MAX, 1).is_none());
+        assert!(source.region(1, u64::MAX).is_none());
+    }
+}

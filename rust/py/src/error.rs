@@ -1,0 +1,33 @@
+//! Rust errors as Python exceptions: one place, Python's own exception where it has the word.
+
+use std::path::Path;
+
+use asdfits_core::{Error, ErrorKind};
+use pyo3::create_exception;
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+
+create_exception!(asdfits, FormatError, PyValueError, "The bytes of a file break the FITS or ASDF standard.");
+create_exception!(asdfits, UnsupportedError, FormatError, "The file is legal, but asdfits does not read this part of it.");
+
+/// An exception that names the path, the place and the fault.
+///
+/// `place` is the HDU that holds the byte at fault, where one does.
+pub fn raise(error: &Error, path: &Path, place: Option<&str>) -> PyErr {
+    let path = path.display();
+    if let ErrorKind::Io(_) = error.kind {
+        // OSError picks its subclass, FileNotFoundError and its kin, from errno.
+        return match error.errno {
+            Some(errno) => PyOSError::new_err((errno, error.message.clone(), path.to_string())),
+            None => PyOSError::new_err(format!("{path}: {}", error.message)),
+        };
+    }
+    let message = match place {
+        Some(place) => format!("{path}: {place}: {error}"),
+        None => format!("{path}: {error}"),
+    };
+    match error.kind {
+        ErrorKind::Unsupported => UnsupportedError::new_err(message),
+        _ => FormatError::new_err(message),
+    }
+}

@@ -1,0 +1,24 @@
+//! The Python module `asdfits._core`: plain values and buffers across, and nothing else.
+//!
+//! [`Product`] is an open file, [`Region`] is memory for numpy, [`Deferred`] is a part of the tree
+//! that Python converts when it is touched. Signatures and docs stand in `python/asdfits/_core.pyi`.
+
+mod error;
+mod product;
+mod region;
+mod tree;
+mod value;
+
+use pyo3::prelude::*;
+
+pub use product::{Hdu, Product};
+pub use region::Region;
+pub use tree::Deferred;
+
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::error::{FormatError, UnsupportedError};
+    #[pymodule_export]
+    use super::{Deferred, Hdu, Product, Region};
+}

@@ -1,0 +1,43 @@
+//! Memory for numpy: the buffer protocol over a region of a file.
+
+use std::ffi::c_int;
+
+use pyo3::exceptions::PyBufferError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// Bytes of a file as a writable buffer; writes stay in this process.
+#[pyclass(frozen, module = "asdfits._core")]
+pub struct Region {
+    inner: asdfits_core::Region,
+}
+
+impl Region {
+    pub fn new(inner: asdfits_core::Region) -> Self {
+        Self { inner }
+    }
+}
+
+#[pymethods]
+impl Region {
+    fn __len__(&self) -> usize {
+        self.inner.len()
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let region = &slf.get().inner;
+        let length = ffi::Py_ssize_t::try_from(region.len())
+            .map_err(|_| PyBufferError::new_err("the region is too long for a buffer"))?;
+        // SAFETY: `view` comes from CPython and is valid for this call. The address is valid for
+        // `length` bytes, reads and writes, while the Region lives; the buffer takes a reference to
+        // `slf`, so the Region lives until the last array over it is gone.
+        let status = unsafe {
+            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), region.address().cast(), length, 0, flags)
+        };
+        if status == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+    }
+
+    #[allow(unsafe_code, clippy::unused_self, reason = "the slot is what makes the class a buffer")]
+    unsafe fn __releasebuffer__(&self, _view: *mut ffi::Py_buffer) {}
+}

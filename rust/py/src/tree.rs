@@ -1,0 +1,438 @@
+//! The tape as Python objects: dicts, lists and scalars, and deferred nodes for everything else.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use asdfits_core::asdf::{Kind, NodeId, Scalar, Tape};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyComplex, PyDict, PyList, PySet, PyString, PyTuple};
+
+use crate::product::Inner;
+use crate::value::yaml_scalar;
+
+/// A tagged part of the tree that is converted when it is touched.
+#[pyclass(frozen, module = "asdfits._core")]
+pub struct Deferred {
+    product: Arc<Inner>,
+    node: NodeId,
+}
+
+#[pymethods]
+impl Deferred {
+    /// The whole tag: `tag:stsci.edu:gwcs/wcs-1.4.0`.
+    #[getter]
+    fn tag(&self) -> &str {
+        tape(&self.product).and_then(|tape| tape.tag(self.node)).unwrap_or("")
+    }
+
+    /// The number of the node: equal for every alias of it.
+    #[getter]
+    fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The YAML text of the node as it stands in the file.
+    #[getter]
+    fn yaml(&self) -> String {
+        let span = tape(&self.product).map_or(0..0, |tape| tape.span(self.node));
+        String::from_utf8_lossy(self.product.yaml().get(span).unwrap_or_default()).into_owned()
+    }
+
+    /// The content without its own tag; tagged parts inside stay deferred.
+    fn content<'py>(&self, memo: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let Some(builder) = Builder::new(&self.product, memo, None) else {
+            return Ok(memo.py().None().into_bound(memo.py()));
+        };
+        let _paused = Paused::new(memo.py(), builder.tape, self.node)?;
+        builder.content(self.node)
+    }
+
+    /// The object that `convert` makes of the node; see [`Convert`].
+    fn build<'py>(
+        &self,
+        memo: &Bound<'py, PyDict>,
+        wrap: Bound<'py, PyAny>,
+        finish: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let convert = Convert { wrap, finish };
+        let Some(builder) = Builder::new(&self.product, memo, Some(&convert)) else {
+            return Ok(memo.py().None().into_bound(memo.py()));
+        };
+        let _paused = Paused::new(memo.py(), builder.tape, self.node)?;
+        let object = builder.object(self.node)?;
+        // A shared node was finished when it was closed.
+        if builder.tape.is_shared(self.node) { Ok(object) } else { convert.finish.call1((object,)) }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<deferred {}>", self.tag())
+    }
+}
+
+/// One step of a path: a key of a mapping or a position in a sequence.
+#[derive(FromPyObject)]
+pub enum Step {
+    Position(usize),
+    Key(String),
+}
+
+/// The node at a path.
+pub fn find(product: &Inner, path: &[Step]) -> Option<NodeId> {
+    let tape = tape(product)?;
+    let text = product.yaml();
+    path.iter().try_fold(tape.resolve(tape.root()?), |node, step| {
+        let child = match step {
+            Step::Key(key) => tape.get(text, node, key)?,
+            Step::Position(place) if tape.kind(node) == Kind::Sequence => {
+                tape.children(node).nth(*place)?
+            }
+            Step::Position(_) => return None,
+        };
+        Some(tape.resolve(child))
+    })
+}
+
+/// The distinct `fits:…` sources of `core/ndarray` nodes, in the order of the text.
+pub fn links(product: &Inner) -> Vec<String> {
+    let Some(tape) = tape(product) else { return Vec::new() };
+    let text = product.yaml();
+    let arrays: Vec<bool> =
+        tape.tags().iter().map(|tag| tag.starts_with("tag:stsci.edu:asdf/core/ndarray-")).collect();
+    let mut seen = std::collections::HashSet::new();
+    let nodes = NodeId::try_from(tape.len()).unwrap_or(0);
+    (0..nodes)
+        .filter(|&node| arrays.get(usize::from(tape.tag_id(node))).is_some_and(|&array| array))
+        .filter_map(|node| tape.get(text, node, "source"))
+        .map(|source| tape.text(source, text).into_owned())
+        .filter(|source| source.starts_with("fits:") && seen.insert(source.clone()))
+        .collect()
+}
+
+/// Builds the subtree at `node`; tagged parts stay deferred.
+pub fn build<'py>(
+    product: &Arc<Inner>,
+    node: NodeId,
+    memo: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let Some(builder) = Builder::new(product, memo, None) else {
+        return Ok(memo.py().None().into_bound(memo.py()));
+    };
+    let _paused = Paused::new(memo.py(), builder.tape, node)?;
+    builder.object(node)
+}
+
+fn tape(product: &Inner) -> Option<&Tape> {
+    product.asdf.as_ref().map(|asdf| asdf.file.tape())
+}
+
+/// Pauses the garbage collector: it would walk the growing tree again and again and find nothing.
+struct Paused<'py> {
+    collector: Option<Bound<'py, PyModule>>,
+}
+
+impl<'py> Paused<'py> {
+    fn new(py: Python<'py>, tape: &Tape, node: NodeId) -> PyResult<Self> {
+        // Small trees do not trigger it often enough to pay for the two calls.
+        if tape.next(node).saturating_sub(node) < 500 {
+            return Ok(Self { collector: None });
+        }
+        let gc = py.import("gc")?;
+        if !gc.call_method0("isenabled")?.is_truthy()? {
+            return Ok(Self { collector: None });
+        }
+        gc.call_method0("disable")?;
+        Ok(Self { collector: Some(gc) })
+    }
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        if let Some(gc) = &self.collector {
+            // `gc.enable()` sets a flag and cannot fail.
+            let _ = gc.call_method0("enable");
+        }
+    }
+}
+
+/// How tagged nodes become objects.
+///
+/// `wrap(tag, content)` marks a node; a mapping or a sequence is handed over empty and filled after,
+/// so that it may contain itself. `finish(wrapped)` makes the final object. Shared nodes are finished
+/// one by one, so that all parts of the tree see the same object; where nodes contain each other, only
+/// the outermost is finished, since none of them is complete without the others.
+struct Convert<'py> {
+    wrap: Bound<'py, PyAny>,
+    finish: Bound<'py, PyAny>,
+}
+
+struct Builder<'a, 'py> {
+    py: Python<'py>,
+    product: &'a Arc<Inner>,
+    tape: &'a Tape,
+    text: &'a [u8],
+    memo: &'a Bound<'py, PyDict>,
+    convert: Option<&'a Convert<'py>>,
+    /// The shared nodes being built, outermost first.
+    open: RefCell<Vec<NodeId>>,
+    /// The outermost place in `open` that an alias met so far points at.
+    reach: Cell<usize>,
+    /// Nodes within nodes, aliases followed.
+    depth: Cell<usize>,
+}
+
+/// Aliases may lead from part to part, deeper than the text is nested.
+const MAX_DEPTH: usize = 2 * asdfits_core::asdf::MAX_DEPTH;
+
+/// What a tag asks of the builder.
+enum Tagged {
+    /// Nothing: the content is plain.
+    Plain,
+    /// One of YAML's own collections.
+    Set,
+    OrderedMap,
+    Pairs,
+    /// `!core/complex`.
+    Complex,
+    /// `!core/ndarray`: needs its content, and cannot contain itself.
+    Array,
+    /// Anything else.
+    Other,
+}
+
+fn tagged(tag: &str) -> Tagged {
+    if let Some(own) = tag.strip_prefix("tag:yaml.org,2002:") {
+        return match own {
+            "set" => Tagged::Set,
+            "omap" => Tagged::OrderedMap,
+            "pairs" => Tagged::Pairs,
+            own if own.starts_with("python/") => Tagged::Other,
+            _ => Tagged::Plain,
+        };
+    }
+    let Some(core) = tag.strip_prefix("tag:stsci.edu:asdf/core/") else {
+        return if tag == "!" { Tagged::Plain } else { Tagged::Other };
+    };
+    match core.rsplit_once('-').map_or(core, |(name, _)| name) {
+        "asdf" | "software" | "history_entry" | "extension_metadata" | "subclass_metadata" => Tagged::Plain,
+        "complex" => Tagged::Complex,
+        "ndarray" => Tagged::Array,
+        _ => Tagged::Other,
+    }
+}
+
+impl<'a, 'py> Builder<'a, 'py> {
+    fn new(
+        product: &'a Arc<Inner>,
+        memo: &'a Bound<'py, PyDict>,
+        convert: Option<&'a Convert<'py>>,
+    ) -> Option<Self> {
+        Some(Self {
+            py: memo.py(),
+            product,
+            tape: tape(product)?,
+            text: product.yaml(),
+            memo,
+            convert,
+            open: RefCell::default(),
+            reach: Cell::new(usize::MAX),
+            depth: Cell::new(0),
+        })
+    }
+
+    /// The object for a node; shared nodes are built once.
+    fn object(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        let node = self.tape.resolve(node);
+        let depth = self.depth.get();
+        if depth > MAX_DEPTH {
+            return Err(self.error(node, "nodes and aliases are nested too deeply"));
+        }
+        self.depth.set(depth.saturating_add(1));
+        let object = if self.tape.is_shared(node) { self.shared(node) } else { self.fresh(node) };
+        self.depth.set(depth);
+        object
+    }
+
+    fn shared(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        let open = self.open.borrow().iter().position(|&other| other == node);
+        if let Some(place) = open {
+            self.reach.set(self.reach.get().min(place));
+        }
+        if let Some(known) = self.memo.get_item(node)? {
+            return Ok(known);
+        }
+        if open.is_some() {
+            return Err(self.error(node, "the node contains itself, which its tag does not allow"));
+        }
+        let place = self.open.borrow().len();
+        let outer = self.reach.replace(usize::MAX);
+        self.open.borrow_mut().push(node);
+        let object = self.fresh(node);
+        self.open.borrow_mut().pop();
+        let reach = self.reach.get();
+        let mut object = object?;
+        if reach >= place {
+            if let (Some(convert), Some(_)) = (self.convert, self.tape.tag(node)) {
+                object = convert.finish.call1((object,))?;
+            }
+        }
+        self.reach.set(if reach < place { outer.min(reach) } else { outer });
+        self.memo.set_item(node, &object)?;
+        Ok(object)
+    }
+
+    fn fresh(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        match self.tape.tag(node) {
+            None => self.content(node),
+            Some(tag) => self.tagged(node, tag),
+        }
+    }
+
+    fn tagged(&self, node: NodeId, tag: &str) -> PyResult<Bound<'py, PyAny>> {
+        match tagged(tag) {
+            Tagged::Plain => self.content(node),
+            Tagged::Set if self.tape.kind(node) == Kind::Mapping => {
+                let set = PySet::empty(self.py)?;
+                for (key, _) in self.tape.pairs(node) {
+                    set.add(self.object(key)?)?;
+                }
+                Ok(set.into_any())
+            }
+            Tagged::OrderedMap => {
+                let map = PyDict::new(self.py);
+                for (key, value) in self.entries(node) {
+                    map.set_item(self.object(key)?, self.object(value)?)?;
+                }
+                Ok(map.into_any())
+            }
+            Tagged::Pairs => {
+                let list = PyList::empty(self.py);
+                for (key, value) in self.entries(node) {
+                    list.append(PyTuple::new(self.py, [self.object(key)?, self.object(value)?])?)?;
+                }
+                Ok(list.into_any())
+            }
+            Tagged::Complex if self.tape.kind(node) == Kind::Scalar => self.complex(node),
+            other => {
+                let Some(convert) = self.convert else {
+                    let deferred = Deferred { product: Arc::clone(self.product), node };
+                    return Ok(Bound::new(self.py, deferred)?.into_any());
+                };
+                if matches!(other, Tagged::Array) || self.tape.kind(node) == Kind::Scalar {
+                    return convert.wrap.call1((tag, self.content(node)?));
+                }
+                let empty = self.container(node);
+                let wrapped = convert.wrap.call1((tag, &empty))?;
+                if self.tape.is_shared(node) {
+                    self.memo.set_item(node, &wrapped)?;
+                }
+                self.fill(node, &empty)?;
+                Ok(wrapped)
+            }
+        }
+    }
+
+    fn error(&self, node: NodeId, message: &str) -> PyErr {
+        self.product.error(&asdfits_core::Error::format(self.tape.at(node), message))
+    }
+
+    /// The pairs of a sequence of one-pair mappings.
+    fn entries(&self, node: NodeId) -> impl Iterator<Item = (NodeId, NodeId)> {
+        self.tape.children(node).flat_map(|item| self.tape.pairs(self.tape.resolve(item)))
+    }
+
+    fn complex(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        let text = self.tape.text(node, self.text);
+        // ASDF allows `i` and any case beside Python's `j` (core/complex-1.0.0).
+        let text = text.trim().to_ascii_lowercase().replace("inf", "I").replace('i', "j").replace('I', "inf");
+        let number = self.py.get_type::<PyComplex>().call1((text,))?;
+        Ok(number.into_any())
+    }
+
+    /// The node without its tag.
+    fn content(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        match self.tape.kind(node) {
+            Kind::Scalar => self.scalar(node),
+            Kind::Alias => self.object(node),
+            Kind::Sequence | Kind::Mapping => {
+                let container = self.container(node);
+                if self.tape.is_shared(node) && self.tape.tag(node).is_none() {
+                    // Known before it is filled, so that a list may contain itself.
+                    self.memo.set_item(node, &container)?;
+                }
+                self.fill(node, &container)?;
+                Ok(container)
+            }
+        }
+    }
+
+    /// An empty list or dict.
+    fn container(&self, node: NodeId) -> Bound<'py, PyAny> {
+        match self.tape.kind(node) {
+            Kind::Mapping => PyDict::new(self.py).into_any(),
+            _ => PyList::empty(self.py).into_any(),
+        }
+    }
+
+    fn fill(&self, node: NodeId, container: &Bound<'py, PyAny>) -> PyResult<()> {
+        if let Ok(list) = container.cast::<PyList>() {
+            for item in self.tape.children(node) {
+                list.append(self.object(item)?)?;
+            }
+            return Ok(());
+        }
+        let map = container.cast::<PyDict>()?;
+        if self.tape.has_merge(node) {
+            self.merge(map, node)?;
+        }
+        for (key, value) in self.tape.pairs(node) {
+            if !self.tape.is_merge(key) {
+                let value = self.object(value)?;
+                self.set(map, key, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&self, map: &Bound<'py, PyDict>, key: NodeId, value: Bound<'py, PyAny>) -> PyResult<()> {
+        let plain = self.tape.resolve(key);
+        if self.tape.kind(plain) == Kind::Scalar && self.tape.tag(plain).is_none() {
+            if let Ok(Scalar::Str(text)) = self.tape.scalar(plain, self.text) {
+                return map.set_item(PyString::intern(self.py, &text), value);
+            }
+        }
+        let object = self.object(key)?;
+        map.set_item(object, value).map_err(|error| {
+            if error.is_instance_of::<PyTypeError>(self.py) {
+                self.error(key, "a list or a mapping cannot be a key")
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Merge keys: earlier mappings of a list win over later ones, own keys over all.
+    fn merge(&self, map: &Bound<'py, PyDict>, node: NodeId) -> PyResult<()> {
+        for (key, value) in self.tape.pairs(node) {
+            if !self.tape.is_merge(key) {
+                continue;
+            }
+            let value = self.object(value)?;
+            if let Ok(list) = value.cast::<PyList>() {
+                for item in list.iter().collect::<Vec<_>>().into_iter().rev() {
+                    map.update(item.cast::<PyDict>()?.as_mapping())?;
+                }
+            } else {
+                map.update(value.cast::<PyDict>()?.as_mapping())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scalar(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        match self.tape.scalar(node, self.text) {
+            Ok(scalar) => yaml_scalar(self.py, scalar),
+            Err(error) => Err(self.product.error(&error)),
+        }
+    }
+}
