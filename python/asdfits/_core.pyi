@@ -1,0 +1,158 @@
+"""The compiled half: bytes of FITS and ASDF files as plain values and buffers."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, final
+
+class FormatError(ValueError):
+    """The bytes of a file break the FITS or ASDF standard."""
+
+class UnsupportedError(FormatError):
+    """The file is legal, but asdfits does not read this part of it."""
+
+@final
+class Region:
+    """Bytes of a file as a writable buffer; writes stay in this process."""
+
+    def __len__(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __release_buffer__(self, buffer: memoryview, /) -> None: ...
+
+@final
+class Hdu:
+    """What the layout says of one HDU; positions are bytes from the start of the file."""
+
+    @property
+    def index(self) -> int:
+        """Place in the file, the primary HDU being 0."""
+    @property
+    def name(self) -> str:
+        """EXTNAME in upper case; PRIMARY for an unnamed first HDU, else empty."""
+    @property
+    def version(self) -> int:
+        """EXTVER, 1 where it is missing."""
+    @property
+    def label(self) -> str:
+        """How messages name it: ``HDU 3 (DQ,1)``."""
+    @property
+    def kind(self) -> str:
+        """PRIMARY, IMAGE, BINTABLE, TABLE, COMPRESSED, GROUPS or OTHER."""
+    @property
+    def bitpix(self) -> int:
+        """Bits of one value; negative for floating point."""
+    @property
+    def shape(self) -> list[int]:
+        """Sizes in numpy's order: the last varies fastest."""
+    @property
+    def at(self) -> int:
+        """Start of the header."""
+    @property
+    def data_at(self) -> int:
+        """Start of the data."""
+    @property
+    def announced(self) -> int:
+        """Bytes of data that the header announces, without padding."""
+    @property
+    def data_len(self) -> int:
+        """Bytes of data that the file holds."""
+    @property
+    def heap(self) -> int:
+        """PCOUNT: bytes after the table proper."""
+
+# (name, TFORM letter, repeat, byte within the row, bytes, TDIM), TUNIT, TSCAL, TZERO, TNULL
+_Column = tuple[tuple[str, str, int, int, int, list[int]], str | None, float, float, int | None]
+
+@final
+class Product:
+    """An open FITS or ASDF file."""
+
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Product:
+        """Map a file and read its structure and its tree; no pixel is read."""
+    @staticmethod
+    def from_bytes(data: bytes, name: str = "<bytes>") -> Product:
+        """Read the structure and the tree of a file in memory."""
+    @property
+    def path(self) -> str:
+        """The path as given."""
+    @property
+    def size(self) -> int:
+        """Bytes of the file, decompressed."""
+    @property
+    def is_fits(self) -> bool:
+        """Whether the file is FITS; else it is plain ASDF."""
+    @property
+    def warnings(self) -> list[str]:
+        """Faults that did not keep the file from being read."""
+    def __len__(self) -> int: ...
+    def hdu(self, index: int) -> Hdu:
+        """Return what the layout says of an HDU."""
+    def names(self) -> list[tuple[str, int]]:
+        """Return (name, version) of every HDU."""
+    def find(self, name: str, version: int | None = None) -> int | None:
+        """Return the first HDU of a name, or the first with this version, or None."""
+    def cards(self, index: int) -> list[list[Any]]:
+        """Return all cards of a header as [keyword, value, comment]."""
+    def values(self, index: int) -> dict[str, Any]:
+        """Return keyword -> value of a header; of equal keywords the first counts."""
+    def value(self, index: int, keyword: str) -> Any:
+        """Return the value of one keyword, or None."""
+    def commentary(self, index: int, keyword: str) -> list[str]:
+        """Return the texts of all cards with a commentary keyword, such as HISTORY."""
+    def header_bytes(self, index: int) -> bytes:
+        """Return the raw bytes of a header, padding included."""
+    def image(self, index: int) -> tuple[int, list[int], float, float, int | None]:
+        """Return (BITPIX, shape, BSCALE, BZERO, BLANK) of an image."""
+    def table(self, index: int) -> tuple[int, int, list[_Column]]:
+        """Return (bytes of a row, rows, columns) of a binary table."""
+    def region(self, at: int, length: int) -> Region:
+        """Return writable memory over `length` bytes from byte `at`."""
+    def header_hash(self) -> tuple[str, list[int]]:
+        """Return the SHA-256 of all headers but ASDF, and the HDUs with cards that need repair."""
+    @property
+    def asdf(self) -> tuple[int | None, int, int, int, int, str | None] | None:
+        """(HDU, place, length, bytes of YAML, blocks, standard) of the ASDF file, or None."""
+    @property
+    def yaml(self) -> bytes:
+        """The text of the tree."""
+    def tree(self, memo: dict[int, Any]) -> Any:
+        """Return the tree: dicts, lists, scalars; tagged parts are `Deferred`.
+
+        `memo` receives node -> object for nodes that have an alias, so that each is made once.
+        """
+    def lookup(self, path: list[str | int], memo: dict[int, Any]) -> Any:
+        """Return the part of the tree at a path, or None where nothing is."""
+    def linked(self, source: str) -> int | None:
+        """Return the HDU that a source ``fits:NAME,VER`` or ``fits:INDEX`` names, or None."""
+    @property
+    def missing_links(self) -> list[str]:
+        """The sources ``fits:…`` in the tree that name no HDU of the file."""
+    def block(self, number: int) -> tuple[int, int, int, bytes]:
+        """Return (place, bytes stored, bytes unpacked, compression) of a binary block."""
+
+@final
+class Deferred:
+    """A tagged part of the tree that is converted when it is touched."""
+
+    @property
+    def tag(self) -> str:
+        """The whole tag."""
+    @property
+    def node(self) -> int:
+        """Number of the node: equal for every alias of it."""
+    @property
+    def yaml(self) -> str:
+        """The YAML text of the part as it stands in the file."""
+    def content(self, memo: dict[int, Any]) -> Any:
+        """Return the part without its tag; tagged parts inside stay deferred."""
+    def build(
+        self,
+        memo: dict[int, Any],
+        wrap: Callable[[str, Any], Any],
+        finish: Callable[[Any], Any],
+    ) -> Any:
+        """Return the object that the part stands for.
+
+        `wrap` marks the content of a node with its tag, `finish` makes the object; nodes that have an
+        alias are finished one by one and kept in `memo`.
+        """

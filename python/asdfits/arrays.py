@@ -1,0 +1,481 @@
+"""Bytes of a file as numpy arrays: images, tables, blocks of the tree, and their cast to a schema.
+
+An image whose stored numbers are its values is a view of the mapped file, big-endian as FITS has it,
+writable without changing the file. Where values must be computed (the unsigned convention, BSCALE,
+BLANK, logical columns) the array is a fresh one in native byte order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._core import Hdu, Product
+from .errors import MissingExtraError, UnsupportedError
+from .mapping import Column as SchemaColumn
+from .mapping import SchemaNode
+
+__all__ = ["Column", "Row", "Table", "asdf_dtype", "block", "cast", "has_data", "hdu_array", "inline"]
+
+# BITPIX -> the type of the stored numbers (FITS 4.0 table 8).
+_STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+
+# TFORM letter -> the type of the stored numbers (FITS 4.0 table 18).
+_FORMS = {
+    "L": "u1",
+    "X": "u1",
+    "B": "u1",
+    "I": ">i2",
+    "J": ">i4",
+    "K": ">i8",
+    "E": ">f4",
+    "D": ">f8",
+    "C": ">c8",
+    "M": ">c16",
+}
+
+# Names of the ASDF standard (core/datatype) -> numpy's codes.
+_ASDF_TYPES = {
+    "bool8": "b1",
+    "int8": "i1",
+    "int16": "i2",
+    "int32": "i4",
+    "int64": "i8",
+    "uint8": "u1",
+    "uint16": "u2",
+    "uint32": "u4",
+    "uint64": "u8",
+    "float16": "f2",
+    "float32": "f4",
+    "float64": "f8",
+    "complex64": "c8",
+    "complex128": "c16",
+}
+
+
+class Column(NamedTuple):
+    """What a table says of one column beside its numbers."""
+
+    name: str
+    unit: str | None
+
+
+class Row(np.record):
+    """One row of a `Table`."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return _text(super().__getitem__(key))
+
+
+class Table(np.recarray[Any, Any]):
+    """A table: a structured array with attribute access, text columns read as str.
+
+    Columns are found without regard to case, as FITS asks for (FITS 4.0 §7.3.2.1). The stored type
+    of a text column is bytes; reading the column gives str without trailing blanks.
+    """
+
+    units: dict[str, str]
+
+    def __array_finalize__(self, obj: Any) -> None:
+        super().__array_finalize__(obj)
+        self.units = getattr(obj, "units", {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_table_from, (np.asarray(self), self.units))
+
+    def __getitem__(self, key: Any) -> Any:
+        return _text(super().__getitem__(self._spelled(key)))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(self._spelled(key), value)
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        return _text(value) if isinstance(value, np.ndarray) and name != "base" else value
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here when no attribute has the exact name.
+        spelled = self._spelled(name)
+        if spelled == name:
+            raise AttributeError(f"the table has no column {name!r}; it has {self.dtype.names}")
+        return self[spelled]
+
+    def _spelled(self, key: Any) -> Any:
+        """The name of a column as the table spells it."""
+        names = self.dtype.names
+        if isinstance(key, str) and names is not None and key not in names:
+            folded = key.lower()
+            return next((name for name in names if name.lower() == folded), key)
+        return key
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Name and unit of each column."""
+        names = self.dtype.names or ()
+        return tuple(Column(name, self.units.get(name)) for name in names)
+
+
+def _table_from(array: np.ndarray[Any, Any], units: Mapping[str, str]) -> Table:
+    table = array.view(dtype=np.dtype((Row, array.dtype)), type=Table)
+    table.units = dict(units)
+    return table
+
+
+def _text(value: Any) -> Any:
+    """Bytes as str without the padding that a fixed width brings; anything else as it is."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "S":
+        # numpy would shrink the width to the longest text found.
+        return np.char.rstrip(np.char.decode(np.asarray(value), "latin-1")).astype(
+            f"U{value.dtype.itemsize}"
+        )
+    if isinstance(value, bytes):
+        return value.decode("latin-1").rstrip()
+    return value
+
+
+def has_data(hdu: Hdu) -> bool:
+    """Tell whether an HDU has data; an image or a table of size 0 counts."""
+    return hdu.announced > 0 or (hdu.kind in ("IMAGE", "BINTABLE") and bool(hdu.shape))
+
+
+def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
+    """Return the data of an HDU; None where it has none.
+
+    Raises
+    ------
+    FormatError
+        The file ends before the data do, or the header contradicts itself.
+    UnsupportedError
+        Data of a kind that this function does not read and astropy is not there to read them.
+    """
+    hdu = product.hdu(index)
+    if not has_data(hdu):
+        return None
+    if hdu.kind in ("PRIMARY", "IMAGE"):
+        return _image(product, index)
+    if hdu.kind == "BINTABLE":
+        return _table(product, index)
+    if hdu.kind == "OTHER":
+        return np.frombuffer(product.region(hdu.data_at, hdu.announced), "u1")
+    return _by_astropy(product, index)
+
+
+def _image(product: Product, index: int) -> np.ndarray[Any, Any]:
+    bitpix, shape, scale, zero, blank = product.image(index)
+    hdu = product.hdu(index)
+    stored = np.frombuffer(product.region(hdu.data_at, hdu.announced), _STORED[bitpix])
+    stored = stored.reshape(shape)
+    if scale == 1 and zero == 0 and (blank is None or bitpix < 0):
+        return stored
+    unsigned = _offset_integers(stored, scale, zero)
+    if unsigned is not None:
+        return unsigned
+    # FITS 4.0 §4.4.2.5; single precision holds every 16-bit integer.
+    values = stored.astype({8: "f4", 16: "f4", -32: ">f4", -64: ">f8"}.get(bitpix, "f8"))
+    if scale != 1:
+        values *= scale
+    if zero != 0:
+        values += zero
+    if blank is not None and bitpix > 0:
+        values[stored == blank] = np.nan
+    return values
+
+
+def _offset_integers(
+    stored: np.ndarray[Any, Any], scale: float, zero: float
+) -> np.ndarray[Any, Any] | None:
+    """The values of integers stored with an offset of half their range (FITS 4.0 table 11)."""
+    bits = stored.dtype.itemsize * 8
+    if scale != 1 or stored.dtype.kind not in "iu" or abs(zero) != 2 ** (bits - 1):
+        return None
+    if (bits == 8) != (zero < 0):
+        return None
+    # Adding half the range modulo the range flips the highest bit.
+    flipped = stored.view(f">u{bits // 8}") ^ np.array(2 ** (bits - 1), f"u{bits // 8}")
+    native = flipped.astype(f"u{bits // 8}", copy=False)
+    return native.view("i1") if bits == 8 else native
+
+
+def _table(product: Product, index: int) -> np.ndarray[Any, Any] | None:
+    row, rows, columns = product.table(index)
+    hdu = product.hdu(index)
+    if any(code in "PQ" for (_, code, *_), *_ in columns):
+        return _by_astropy(product, index)
+    names: list[str] = []
+    for number, ((name, *_), *_) in enumerate(columns, 1):
+        names.append(name if name and name not in names else f"{name or 'col'}{number}")
+    formats = [_cell(code, repeat, dims) for (_, code, repeat, _, _, dims), *_ in columns]
+    offsets = [offset for (_, _, _, offset, _, _), *_ in columns]
+    dtype = np.dtype(
+        {"names": names, "formats": formats, "offsets": offsets, "itemsize": row}
+    )
+    stored = np.frombuffer(product.region(hdu.data_at, row * rows), dtype) if row else (
+        np.zeros(rows, dtype)
+    )
+    computed = {
+        name: values
+        for name, ((_, code, *_), _, scale, zero, _) in zip(names, columns, strict=True)
+        if (values := _column(stored[name], code, scale, zero)) is not None
+    }
+    table = _replaced(stored, computed) if computed else stored
+    units = {name: unit for name, (_, unit, *_) in zip(names, columns, strict=True) if unit}
+    return _table_from(table, units)
+
+
+def _cell(code: str, repeat: int, dims: Sequence[int]) -> Any:
+    """The numpy type of one cell."""
+    shape = tuple(reversed(dims))
+    if code == "A":
+        if shape and int(np.prod(shape)) <= repeat:
+            return (f"S{shape[-1]}", shape[:-1]) if len(shape) > 1 else f"S{repeat}"
+        return f"S{repeat}"
+    if code == "X":
+        repeat, shape = -(-repeat // 8), ()
+    if shape and int(np.prod(shape)) == repeat:
+        return (_FORMS[code], shape)
+    return _FORMS[code] if repeat == 1 else (_FORMS[code], (repeat,))
+
+
+def _column(
+    stored: np.ndarray[Any, Any], code: str, scale: float, zero: float
+) -> np.ndarray[Any, Any] | None:
+    """The values of a column that are not its stored numbers; None where they are."""
+    if code == "L":
+        return stored == ord("T")
+    if code in "AX" or (scale == 1 and zero == 0):
+        return None
+    unsigned = _offset_integers(np.ascontiguousarray(stored), scale, zero)
+    if unsigned is not None:
+        return unsigned
+    return stored.astype(np.result_type(stored.dtype, "f8")) * scale + zero
+
+
+def _replaced(
+    stored: np.ndarray[Any, Any], computed: Mapping[str, np.ndarray[Any, Any]]
+) -> np.ndarray[Any, Any]:
+    """A packed copy of a table in which some columns have other values."""
+    fields = []
+    for name in stored.dtype.names or ():
+        cell = stored.dtype[name]
+        base = computed[name].dtype if name in computed else cell.base
+        fields.append((name, base, cell.shape))
+    table = np.empty(stored.shape, fields)
+    for name in table.dtype.names or ():
+        table[name] = computed.get(name, stored[name])
+    return table
+
+
+def _by_astropy(product: Product, index: int) -> np.ndarray[Any, Any]:
+    """Data that astropy reads: compressed images, ASCII and variable-length tables, groups."""
+    hdu = product.hdu(index)
+    try:
+        from astropy.io import fits
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{product.path}: {hdu.label}: {hdu.kind} data of this form are read by astropy, "
+            "which is not installed: pip install 'asdfits[wcs]'"
+        ) from error
+    whole = bytes(memoryview(product.region(hdu.at, hdu.data_at - hdu.at + hdu.announced)))
+    # astropy wants a primary HDU first and its padding last.
+    primary = fits.PrimaryHDU().header.tostring().encode()
+    if hdu.index:
+        whole = primary + whole
+    data = fits.HDUList.fromstring(whole + bytes(-len(whole) % 2880))[min(hdu.index, 1)].data
+    return np.asanyarray(data)
+
+
+def asdf_dtype(datatype: Any, byteorder: str = "big") -> np.dtype[Any]:
+    """Return the numpy type for a `core/datatype` of the ASDF standard.
+
+    Parameters
+    ----------
+    datatype
+        A name, ``[ascii, n]``, ``[ucs4, n]`` or a list of fields.
+    byteorder
+        ``big`` or ``little``; a field may say otherwise for itself.
+    """
+    order = ">" if byteorder == "big" else "<"
+    if isinstance(datatype, str):
+        if datatype not in _ASDF_TYPES:
+            raise UnsupportedError(f"unknown datatype {datatype!r} of an array")
+        return np.dtype(order + _ASDF_TYPES[datatype])
+    if isinstance(datatype, dict):
+        return asdf_dtype(datatype["datatype"], datatype.get("byteorder", byteorder))
+    if isinstance(datatype, list):
+        if len(datatype) == 2 and datatype[0] in ("ascii", "ucs4"):
+            return np.dtype(f"{order}{'S' if datatype[0] == 'ascii' else 'U'}{datatype[1]}")
+        return np.dtype([_field(field, byteorder, n) for n, field in enumerate(datatype)])
+    raise UnsupportedError(f"unknown datatype {datatype!r} of an array")
+
+
+def _field(field: Any, byteorder: str, number: int) -> tuple[str, Any, tuple[int, ...]]:
+    if not isinstance(field, dict):
+        return (f"f{number}", asdf_dtype(field, byteorder), ())
+    base = asdf_dtype(field["datatype"], field.get("byteorder", byteorder))
+    return (field.get("name", f"f{number}"), base, tuple(field.get("shape", ())))
+
+
+def block(product: Product, spec: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """Return the array that a `core/ndarray` node keeps in a binary block.
+
+    An uncompressed block is a view of the mapped file.
+    """
+    number = spec["source"]
+    at, stored, size, compression = product.block(number)
+    dtype = asdf_dtype(spec["datatype"], spec.get("byteorder", "big"))
+    if any(compression):
+        buffer: Any = product.unpack(number)
+        size = len(buffer)
+    else:
+        buffer, size = product.region(at, stored), stored
+    offset = spec.get("offset", 0)
+    shape = list(spec.get("shape", ()))
+    if shape and shape[0] == "*":
+        inner = int(np.prod(shape[1:], dtype=object)) * dtype.itemsize
+        shape[0] = (size - offset) // inner if inner else 0
+    # numpy itself checks that shape, offset and strides stay within the buffer.
+    return np.ndarray(tuple(shape), dtype, buffer, offset, spec.get("strides"))
+
+
+def inline(data: Any, spec: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """Return the array whose numbers stand in the tree itself; null numbers are masked."""
+    dtype = asdf_dtype(spec["datatype"], spec.get("byteorder", "big")) if "datatype" in spec else None
+    if dtype is not None and dtype.names:
+        data = _tuples(data, len(spec.get("shape", (0,))))
+    if _has_none(data):
+        mask = _none_mask(data)
+        filled = np.array(_without_none(data), dtype)
+        return np.ma.array(filled, mask=mask)
+    array = np.array(data, dtype)
+    return array.reshape(spec["shape"]) if "shape" in spec and "*" not in spec["shape"] else array
+
+
+def _tuples(data: Any, depth: int) -> Any:
+    return tuple(data) if depth == 0 else [_tuples(item, depth - 1) for item in data]
+
+
+def _has_none(data: Any) -> bool:
+    if isinstance(data, list):
+        return any(_has_none(item) for item in data)
+    return data is None
+
+
+def _none_mask(data: Any) -> Any:
+    return [_none_mask(item) for item in data] if isinstance(data, list) else data is None
+
+
+def _without_none(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_without_none(item) for item in data]
+    return 0 if data is None else data
+
+
+def cast(value: Any, node: SchemaNode | None) -> Any:
+    """Return `value` as the schema wants an array to be.
+
+    A type that differs only in byte order is left alone, so that images stay views of the file. The
+    columns of a table are matched by name, whatever their case and order, and become native.
+
+    Raises
+    ------
+    ValueError
+        Wrong number of dimensions, missing or unknown columns, or numbers that cannot be converted.
+    """
+    if value is None or node is None or not node.is_array:
+        return value
+    if node.datatype is not None:
+        if isinstance(node.datatype, str):
+            value = _plain(value, np.dtype(node.dtype_spec))
+        else:
+            value = _structured(value, node.datatype, extra=node.allow_extra_columns)
+    ndim = np.ndim(value)
+    if node.ndim is not None and ndim != node.ndim:
+        raise ValueError(f"Array has wrong number of dimensions.  Expected {node.ndim}, got {ndim}")
+    if node.max_ndim is not None and ndim > node.max_ndim:
+        raise ValueError(
+            f"Array has wrong number of dimensions.  Expected <= {node.max_ndim}, got {ndim}"
+        )
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _plain(value: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    if not isinstance(value, np.ndarray):
+        try:
+            return np.asarray(value, dtype)
+        except Exception as error:
+            raise ValueError(f"Can't convert {type(value)!s} to ndarray") from error
+    if value.dtype.names is not None:
+        raise ValueError(f"expected an image of {dtype}, found a table of {value.dtype.names}")
+    if np.can_cast(value.dtype, dtype, "equiv"):
+        return value
+    return np.asanyarray(value, dtype)
+
+
+def _structured(value: Any, columns: Sequence[SchemaColumn], *, extra: bool) -> Table:
+    if not isinstance(value, np.ndarray):
+        try:
+            rows = np.asarray(value, _dtype(columns, _shapes_of(value, len(columns))))
+        except Exception as error:
+            raise ValueError(f"Can't convert {type(value)!s} to ndarray") from error
+        return _table_from(rows, {})
+    if value.dtype.names is None:
+        raise ValueError(f"expected a table, found an array of {value.dtype}")
+    units = dict(getattr(value, "units", {}))
+    value = np.asarray(value)
+    found = {name.lower(): name for name in value.dtype.names or ()}
+    wanted = {column.name.lower() for column in columns}
+    if found.keys() != wanted and not (extra and wanted <= found.keys()):
+        raise ValueError(
+            f"Column names don't match schema. Schema has {sorted(wanted - found.keys())}. "
+            f"Data has {sorted(found.keys() - wanted)}"
+        )
+    sources = [found[column.name.lower()] for column in columns]
+    shapes = [value.dtype[name].shape for name in sources]
+    for column, shape in zip(columns, shapes, strict=True):
+        _check_cell(column, len(shape))
+    fields = _dtype(columns, shapes)
+    others = [found[name] for name in found.keys() - wanted]
+    others.sort(key=(value.dtype.names or ()).index)
+    if others:
+        fields = np.dtype(fields.descr + [(name, value.dtype[name]) for name in others])
+    table = np.empty(value.shape, fields)
+    for name, source in zip(fields.names or (), [*sources, *others], strict=True):
+        table[name] = value[source]
+    spelled = dict(zip([*sources, *others], fields.names or (), strict=True))
+    return _table_from(table, {spelled[n]: unit for n, unit in units.items() if n in spelled})
+
+
+def _check_cell(column: SchemaColumn, ndim: int) -> None:
+    if column.ndim is not None and ndim != column.ndim:
+        raise ValueError(
+            f"Array has wrong number of dimensions. Expected {column.ndim}, got {ndim} "
+            f"in column {column.name}"
+        )
+    if column.max_ndim is not None and ndim > column.max_ndim:
+        raise ValueError(
+            f"Array has wrong number of dimensions. Expected <= {column.max_ndim}, got {ndim} "
+            f"in column {column.name}"
+        )
+
+
+def _dtype(
+    columns: Sequence[SchemaColumn], shapes: Iterable[tuple[int, ...]]
+) -> np.dtype[Any]:
+    """The native type of the schema's columns; a shape that the schema leaves open is the data's."""
+    fields = []
+    for column, shape in zip(columns, shapes, strict=True):
+        datatype: Any = column.datatype
+        if column.length is not None:
+            datatype = [column.datatype, column.length]
+        base = asdf_dtype(datatype).newbyteorder("=")
+        fields.append((column.name, base, shape if column.shape is None else column.shape))
+    return np.dtype(fields)
+
+
+def _shapes_of(rows: Any, count: int) -> list[tuple[int, ...]]:
+    """The cell shapes of a list of tuples."""
+    if isinstance(rows, list) and rows and isinstance(rows[0], tuple):
+        return [np.shape(cell) for cell in rows[0]]
+    return [()] * count

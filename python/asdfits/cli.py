@@ -1,0 +1,228 @@
+"""The `asdfits` command: look at products from a shell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__, overlay, render
+from .errors import FormatError, MissingExtraError
+from .file import File, is_lazy
+from .io import open as open_product
+from .models import JwstDataModel
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 1 where something could not be done.
+
+    Parameters
+    ----------
+    arguments
+        The words after the command's name; those of the process if None.
+    """
+    options = _parser().parse_args(arguments)
+    warnings.showwarning = _show_warning
+    try:
+        return int(options.run(options) or 0)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough.
+        sys.stderr.close()
+        return 0
+    except (OSError, FormatError, MissingExtraError, TypeError, ValueError, LookupError) as error:
+        print(f"asdfits: {_message(error)}", file=sys.stderr)
+        return 1
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    print(f"asdfits: warning: {message}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="asdfits", description="Look into JWST products: FITS files that hold a data model."
+    )
+    parser.add_argument("--version", action="version", version=f"asdfits {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    info = commands.add_parser("info", help="HDUs, class, level and stage, the tree, the hash")
+    info.add_argument("files", nargs="+", metavar="FILE")
+    info.add_argument(
+        "--conflicts", action="store_true", help="list where the headers and the tree disagree"
+    )
+    info.set_defaults(run=_info)
+
+    tree = commands.add_parser("tree", help="the tree of the model, or a part of it")
+    tree.add_argument("file", metavar="FILE")
+    tree.add_argument("path", nargs="?", metavar="PATH", help="dotted, such as meta.instrument")
+    tree.add_argument(
+        "--raw", action="store_true", help="the YAML text as it stands in the file, whole"
+    )
+    tree.set_defaults(run=_tree)
+
+    get = commands.add_parser("get", help="values by path, or by HDU:KEYWORD")
+    get.add_argument("file", metavar="FILE")
+    get.add_argument("paths", nargs="+", metavar="PATH", help="meta.exposure.type or SCI,1:BUNIT")
+    get.add_argument("--json", action="store_true", help="one JSON object of path: value")
+    get.add_argument("--provenance", action="store_true", help="also say which side gave the value")
+    get.set_defaults(run=_get)
+
+    demo = commands.add_parser("demo", help="make a small product, edit it, show what overrides what")
+    demo.add_argument("folder", nargs="?", type=Path, default=Path("demo"), metavar="FOLDER")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _info(options: argparse.Namespace) -> int:
+    failed = 0
+    for number, path in enumerate(options.files):
+        if number:
+            print()
+        try:
+            print("\n".join(_facts(path, conflicts=options.conflicts)))
+        except (OSError, FormatError, TypeError, ValueError) as error:
+            print(f"asdfits: {_message(error)}", file=sys.stderr)
+            failed = 1
+    return failed
+
+
+def _facts(path: str, *, conflicts: bool) -> list[str]:
+    model = open_product(path)
+    file = _file(model)
+    lines = [path, f"  class       {type(model).__name__}"]
+    kind = _kind(model)
+    if kind is not None:
+        lines.append(f"  product     {kind}")
+    lines += [f"  {name:<11} {text}" for name, text in _tree_facts(file, model)]
+    if file.product.is_fits:
+        lines.append("  HDUs        no. name             ver  kind        shape")
+        lines += [f"              {line}" for line in _hdu_lines(file)]
+    if conflicts:
+        found = model.conflicts()
+        lines.append(f"  conflicts   {len(found) or 'none'}")
+        lines += [
+            f"              {c.path}: {c.hdu} {c.keyword} = {c.fits_value!r}, tree {c.asdf_value!r}"
+            for c in found
+        ]
+    return lines
+
+
+def _kind(model: JwstDataModel) -> str | None:
+    """Level and stage, from the name of the product's suffix."""
+    from .products import stage_of
+
+    found = stage_of(model.meta.filename or "")
+    if found is None:
+        return None
+    return f"{found.suffix}: level {found.level}, stage {found.stage}, MAST level {found.mast_level}"
+
+
+def _tree_facts(file: File, model: JwstDataModel) -> list[tuple[str, str]]:
+    facts = file.product.asdf
+    if facts is None:
+        return [("tree", "none: the model comes from the FITS headers alone")]
+    hdu, at, length, text, blocks, standard = facts
+    place = f"HDU {hdu}, byte {at}" if hdu is not None else "the file itself"
+    lines = [
+        ("tree", f"{place}: {length:,} bytes, {text:,} of YAML, {blocks} binary blocks"),
+        ("ASDF", f"standard {standard or 'not named'}"),
+    ]
+    if file.product.is_fits:
+        lines.append(("hash", _hash_state(file, type(model).__name__)))
+    return lines
+
+
+def _hash_state(file: File, name: str) -> str:
+    tree = file.tree_as_read()
+    if tree.get(overlay.HASH) is None:
+        return "none stored; FITS overrides the tree"
+    if overlay.is_current(file, tree, name):
+        return "matches: the headers are those the tree was written with"
+    return "differs: a header was changed; FITS overrides the tree"
+
+
+def _hdu_lines(file: File) -> list[str]:
+    lines = []
+    for hdu in file.hdus():
+        shape = " x ".join(map(str, hdu.shape)) or "-"
+        if hdu.kind == "BINTABLE" and len(hdu.shape) == 2:
+            shape = f"{hdu.shape[0]} rows of {hdu.shape[1]} bytes"
+        lines.append(f"{hdu.index:>3} {hdu.name:<16} {hdu.version:>3}  {hdu.kind:<11} {shape}")
+    return lines
+
+
+def _tree(options: argparse.Namespace) -> int:
+    if options.raw:
+        sys.stdout.write(File.open(options.file).product.yaml.decode("utf-8", "replace"))
+        return 0
+    model = open_product(options.file)
+    value: Any = model.instance if options.path is None else _plain(model[options.path])
+    if isinstance(value, (dict, list)):
+        print("\n".join(render.tree(value, options.path or repr(model))))
+    else:
+        print(render.leaf(value))
+    return 0
+
+
+def _get(options: argparse.Namespace) -> int:
+    model = open_product(options.file)
+    found: dict[str, Any] = {}
+    for path in options.paths:
+        value = _card(model, path) if ":" in path else _plain(model[path])
+        found[path] = value
+        if options.json:
+            continue
+        head = f"{path} = " if len(options.paths) > 1 else ""
+        print(head + (value if isinstance(value, str) else render.leaf(value)))
+        if options.provenance and ":" not in path:
+            origin = model.provenance(path)
+            card = f"{origin.hdu} {origin.keyword or 'data'}" if origin.hdu else "no card"
+            print(f"  from {origin.layer}; {card}: {origin.fits_value!r}; tree: {origin.asdf_value!r}")
+    if options.json:
+        print(json.dumps(found, default=render.leaf, indent=2))
+    return 0
+
+
+def _card(model: JwstDataModel, place: str) -> Any:
+    """The value of a card: `SCI,2:BUNIT`, `PRIMARY:DATE`, `0:DATE`."""
+    name, _, keyword = place.rpartition(":")
+    name, _, version = name.partition(",")
+    file = _file(model)
+    if name.isdigit() and not version:
+        index: int | None = int(name)
+    else:
+        index = file.find(name, int(version) if version else None)
+    if index is None:
+        raise KeyError(f"{file.path}: no HDU {place.rpartition(':')[0]}")
+    return file.product.value(index, keyword)
+
+
+def _plain(value: Any) -> Any:
+    return value.instance if hasattr(value, "instance") and not is_lazy(value) else value
+
+
+def _file(model: JwstDataModel) -> File:
+    assert model._file is not None  # every model here was opened from a file
+    return model._file
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import demo
+
+    return demo(options.folder)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,351 @@
+"""The attribute tree: dicts and lists of a model seen through its schema."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import arrays
+from ..file import is_lazy
+from ..mapping import SchemaNode
+from ..validate import check
+
+if TYPE_CHECKING:
+    from .base import DataModel
+
+__all__ = ["ListNode", "Node", "ObjectNode", "flatten", "unwrap"]
+
+
+def unwrap(value: Any) -> Any:
+    """Return the plain dict or list behind a node; any other value as it is."""
+    return value._instance if isinstance(value, Node) else value
+
+
+def flatten(tree: Any, model: DataModel, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (dotted path, value) for each leaf below `tree` that is not None."""
+    if isinstance(tree, dict):
+        pairs: Iterable[tuple[Any, Any]] = list(tree.items())
+    elif isinstance(tree, (list, tuple)):
+        pairs = list(enumerate(tree))
+    else:
+        if tree is not None:
+            yield path, tree
+        return
+    for key, value in pairs:
+        if is_lazy(value):
+            value = model._resolve(tree, key)
+        yield from flatten(value, model, f"{path}.{key}" if path else str(key))
+
+
+class Node:
+    """A part of a model's tree with the schema that speaks of it."""
+
+    # `_model` is the model itself, also in the model: nodes ask it to resolve and to validate.
+    _name: str
+    _instance: Any
+    _schema: SchemaNode | None
+
+    @property
+    def instance(self) -> Any:
+        """The plain dict or list; parts of it may still be deferred."""
+        return self._instance
+
+    @property
+    def _ctx(self) -> DataModel:
+        raise AttributeError("_ctx")
+
+    def __eq__(self, other: object) -> bool:
+        try:
+            return bool(self._instance == unwrap(other))
+        except ValueError:
+            return False  # arrays that are not the same object have no single truth value
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _wrap(self, key: Any, schema: SchemaNode | None) -> Any:
+        """The value at `key`, made now if it was deferred, as a node if it has children."""
+        value = self._instance[key]
+        if is_lazy(value):
+            value = self._ctx._resolve(self._instance, key)
+        if isinstance(value, dict):
+            return _Object(str(key), value, schema, self)
+        if isinstance(value, list):
+            return ListNode(str(key), value, schema, self)
+        return value
+
+    def _accept(self, name: str, value: Any, schema: SchemaNode | None) -> tuple[bool, Any]:
+        """Cast and validate a new value; (whether to store it, the value)."""
+        value = arrays.cast(unwrap(value), schema)
+        if schema is None or not self._ctx._validate_on_assignment:
+            return True, value
+        fault = check(value, schema)
+        return fault is None or self._ctx._report(name, fault), value
+
+
+class ObjectNode(Node):
+    """A dict of the tree with attribute access.
+
+    Names that the schema knows always read: an absent scalar or array as None, an absent branch as
+    an empty node that becomes part of the tree when something is stored in it.
+    """
+
+    def _own(self) -> dict[str, Any]:
+        """The dict to write to."""
+        return self._instance  # type: ignore[no-any-return]
+
+    def __dir__(self) -> list[str]:
+        known = self._schema.properties if self._schema is not None else None
+        return sorted({*super().__dir__(), *(known or ()), *map(str, self._instance)})
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"No attribute {name}")
+        schema = self._schema.child(name) if self._schema is not None else None
+        if name in self._instance:
+            return self._wrap(name, schema)
+        if schema is None:
+            raise AttributeError(f"No attribute '{name}'")
+        container = schema.container
+        if container == "object":
+            return _Object(name, {}, schema, self, attached=False)
+        if container == "array":
+            return ListNode(name, [], schema, self, attached=False)
+        return None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+            return
+        if name == "instance":
+            raise AttributeError("Attribute instance is read-only.")
+        schema = self._schema.child(name) if self._schema is not None else None
+        accepted, value = self._accept(name, value, schema)
+        if accepted:
+            self._own()[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        if name.startswith("_"):
+            object.__delattr__(self, name)
+            return
+        if name not in self._instance:
+            raise AttributeError(f"Attribute '{name}' missing")
+        del self._instance[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the dotted path of each leaf; lists are leaves."""
+        return _leaves(self._instance, "")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._instance
+
+    def hasattr(self, name: str) -> bool:
+        """Tell whether the tree itself holds `name`, not only the schema."""
+        return name in self._instance
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Yield (dotted path, value) of each leaf; lists are leaves."""
+        for path in self:
+            value: Any = self
+            for part in path.split("."):
+                value = getattr(value, part)
+            yield path, value
+
+    def get_default(self, name: str) -> Any:
+        """Return the schema's default of `name`; None where it has none.
+
+        Raises
+        ------
+        AttributeError
+            The schema does not know the name.
+        """
+        schema = self._schema.child(name) if self._schema is not None else None
+        if schema is None:
+            raise AttributeError(f'{self} has no attribute "{name}"')
+        if schema.is_array:
+            return self._ctx._default_array(name, schema)
+        if schema.has_default:
+            return copy.copy(schema.default)
+        return {"object": {}, "array": []}.get(schema.container or "")
+
+    def get_dtype(self, name: str) -> np.dtype[Any]:
+        """Return the numpy type that the schema gives to `name`.
+
+        Raises
+        ------
+        AttributeError
+            The schema does not know the name.
+        ValueError
+            The schema gives it no type.
+        """
+        schema = self._schema.child(name) if self._schema is not None else None
+        if schema is None:
+            raise AttributeError(f'{self} has no attribute "{name}"')
+        if schema.dtype_spec is None:
+            raise ValueError(f'Attribute "{name}" has no datatype defined in the schema.')
+        return np.dtype(schema.dtype_spec)
+
+
+class _Object(ObjectNode):
+    """A dict below the model."""
+
+    def __init__(
+        self,
+        name: str,
+        instance: dict[str, Any],
+        schema: SchemaNode | None,
+        parent: Node,
+        *,
+        attached: bool = True,
+    ) -> None:
+        set_ = object.__setattr__
+        set_(self, "_name", name)
+        set_(self, "_instance", instance)
+        set_(self, "_schema", schema)
+        set_(self, "_parent", parent)
+        set_(self, "_attached", attached)
+
+    @property
+    def _ctx(self) -> DataModel:
+        return self._parent._ctx  # type: ignore[no-any-return]
+
+    def _own(self) -> dict[str, Any]:
+        if not self._attached:
+            parent = self._parent._own()
+            # Another node for the same absent branch may have been first.
+            object.__setattr__(self, "_instance", parent.setdefault(self._name, self._instance))
+            object.__setattr__(self, "_attached", True)
+        return self._instance  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<{self._name}: {', '.join(map(str, self._instance)) or 'empty'}>"
+
+
+class ListNode(Node):
+    """A list of the tree; items that have children come as nodes."""
+
+    def __init__(
+        self,
+        name: str,
+        instance: list[Any],
+        schema: SchemaNode | None,
+        parent: Node,
+        *,
+        attached: bool = True,
+    ) -> None:
+        self._name = name
+        self._instance = instance
+        self._schema = schema
+        self._parent = parent
+        self._attached = attached
+
+    @property
+    def _ctx(self) -> DataModel:
+        return self._parent._ctx
+
+    def _own(self) -> list[Any]:
+        if not self._attached:
+            parent = self._parent._own()  # type: ignore[attr-defined]
+            self._instance = parent.setdefault(self._name, self._instance)
+            self._attached = True
+        return self._instance  # type: ignore[no-any-return]
+
+    def _item(self, index: int) -> SchemaNode | None:
+        return self._schema.item(index) if self._schema is not None else None
+
+    def __repr__(self) -> str:
+        return repr(self._instance)
+
+    def __len__(self) -> int:
+        return len(self._instance)
+
+    def __contains__(self, item: object) -> bool:
+        return unwrap(item) in self._instance
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            places = range(len(self))[index]
+            for place in places:
+                self._wrap(place, None)  # what was deferred is made now, in the list itself
+            return ListNode(self._name, self._instance[index], self._schema, self._parent)
+        place = range(len(self))[index]  # also raises the IndexError, and counts from the end
+        return self._wrap(place, self._item(place))
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        accepted, value = self._accept(self._name, value, self._item(index))
+        if accepted:
+            self._own()[index] = value
+
+    def __delitem__(self, index: Any) -> None:
+        del self._instance[index]
+
+    def append(self, item: Any) -> None:
+        """Add an item: a dict, a node, a whole model, or what the schema asks for."""
+        self.insert(len(self._instance), item)
+
+    def insert(self, index: int, item: Any) -> None:
+        """Add an item before `index`."""
+        accepted, item = self._accept(self._name, item, self._item(index))
+        if accepted:
+            self._own().insert(index, item)
+
+    def extend(self, items: Iterable[Any]) -> None:
+        """Add each of `items`."""
+        for item in unwrap(items):
+            self.append(item)
+
+    def pop(self, index: int = -1) -> Any:
+        """Remove and return an item."""
+        item = self[index]
+        del self._instance[index]
+        return item
+
+    def remove(self, item: Any) -> None:
+        """Remove the first item equal to `item`."""
+        self._instance.remove(unwrap(item))
+
+    def index(self, item: Any) -> int:
+        """Return the place of the first item equal to `item`."""
+        return int(self._instance.index(unwrap(item)))
+
+    def count(self, item: Any) -> int:
+        """Return how many items are equal to `item`."""
+        return int(self._instance.count(unwrap(item)))
+
+    def reverse(self) -> None:
+        """Reverse the order of the items."""
+        self._instance.reverse()
+
+    def sort(self, **kwargs: Any) -> None:
+        """Sort the items as `list.sort` does."""
+        self._instance.sort(**kwargs)
+
+    def item(self, **values: Any) -> ObjectNode | None:
+        """Return a new item with these values, not yet in the list; None if it is not valid."""
+        schema = self._item(len(self))
+        accepted, _ = self._accept(self._name, values, schema)
+        return _Object(self._name, values, schema, self) if accepted else None
+
+
+def _leaves(tree: dict[str, Any], path: str) -> Iterator[str]:
+    for key, value in list(tree.items()):
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(value, dict):
+            yield from _leaves(value, here)
+        else:
+            yield here
+
+
+def plain_time(value: Any) -> Any:
+    """Times as text, as a flat dict has them; any other value as it is."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if type(value).__name__ == "Time" and type(value).__module__.startswith("astropy.time"):
+        return str(value)
+    return value

@@ -1,0 +1,409 @@
+"""The rule "FITS overrides the tree, or adds to it", stated once.
+
+A product says everything twice: in its ASDF tree and in its FITS headers. The tree holds a hash of
+the headers it was written with. While that hash proves the headers unchanged the tree stands, since
+it is exact where a card is rounded to 20 characters. Once a header was edited FITS wins wherever it
+has a value, because FITS tools edit headers and do not know that the tree is there; what only the
+tree knows stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from .errors import ValidationError, ValidationWarning
+from .file import File, HduArray, is_lazy
+from .mapping import ITEM, Keyword, ModelSchema
+from .validate import check
+
+__all__ = ["Conflict", "Provenance", "conflicts", "is_current", "overlay", "provenance"]
+
+HASH = "_fits_hash"
+
+Path = tuple[str | int, ...]
+
+# Cards that FITS libraries manage themselves; they say how data are stored, not what they mean.
+_BUILTIN = re.compile(
+    r"(NAXIS\d{0,3}|BITPIX|XTENSION|PCOUNT|GCOUNT|EXTEND|BSCALE|BZERO|BLANK|DATAMAX|DATAMIN"
+    r"|EXTNAME|EXTVER|EXTLEVEL|GROUPS|P(TYPE|SCAL|ZERO)\d|SIMPLE|TFIELDS"
+    r"|T(BCOL|DIM|FORM|TYPE|UNIT|SCAL|ZERO|NULL|DISP)\d{1,3}|HISTORY)?\Z"
+)
+
+
+class Provenance(NamedTuple):
+    """Where a value of a model came from.
+
+    Attributes
+    ----------
+    path : str
+        The dotted path.
+    layer : str
+        ``fits`` or ``asdf``, the side whose value the model took; ``user`` if it was set later;
+        ``default`` if the file has no value.
+    hdu : str or None
+        The HDU that the schema names for the value: ``SCI,1``.
+    keyword : str or None
+        The header keyword that the schema names for the value.
+    fits_value, asdf_value : object
+        What each side holds; None where it holds nothing. Arrays are given by a short description.
+    """
+
+    path: str
+    layer: str
+    hdu: str | None
+    keyword: str | None
+    fits_value: Any
+    asdf_value: Any
+
+
+class Conflict(NamedTuple):
+    """A path at which a header and the tree disagree."""
+
+    path: str
+    hdu: str
+    keyword: str
+    fits_value: Any
+    asdf_value: Any
+
+
+def overlay(
+    file: File,
+    schema: ModelSchema,
+    *,
+    strict: bool = False,
+    keep_invalid: bool = False,
+    validate: bool = True,
+    arrays: bool = True,
+) -> dict[str, Any]:
+    """Return the tree of `file` with the values that FITS overrides or adds.
+
+    Parameters
+    ----------
+    file
+        An open FITS file.
+    schema
+        The model class whose mapping applies.
+    strict
+        Raise `ValidationError` for a card that does not fit the schema, instead of a warning.
+    keep_invalid
+        Take such a card's value all the same.
+    validate
+        Whether cards are checked against the schema at all.
+    arrays
+        Whether data, and what no schema knows, become part of the tree.
+
+    Notes
+    -----
+    Nothing is read from the data: arrays are deferred until they are touched.
+    """
+    tree = file.tree()
+    versions = _Versions(file)
+    if is_current(file, tree, schema.name):
+        if arrays and versions.has_table:
+            # The reference casts every array as soon as one table is there; links alone are not cast.
+            _put_arrays(tree, schema, versions)
+    else:
+        known = _put_keywords(tree, schema, versions, strict, keep_invalid, validate)
+        if arrays:
+            placed = _put_arrays(tree, schema, versions)
+            _put_extra(tree, file, known, placed)
+    _put_history(tree, file)
+    return tree
+
+
+def is_current(file: File, tree: Mapping[str, Any], class_name: str) -> bool:
+    """Tell whether the hash in the tree proves the headers to be those it was written with."""
+    stored = tree.get(HASH)
+    if stored is None or file.product.value(0, "DATAMODL") != class_name:
+        return False
+    return bool(stored == header_hash(file))
+
+
+def header_hash(file: File) -> str | None:
+    """Return the SHA-256 of all headers but that of the ASDF extension.
+
+    The writer hashes headers as astropy renders them. Where a card needs repair before it is
+    rendered, astropy is asked; without astropy the hash is unknown, None.
+    """
+    digest, unclean = file.product.header_hash()
+    if not unclean:
+        return digest
+    try:
+        from astropy.io.fits import Header
+    except ImportError:
+        return None
+    rendered = hashlib.sha256()
+    for index, (name, _) in enumerate(file.product.names()):
+        if name == "ASDF":
+            continue
+        raw = file.product.header_bytes(index)
+        if index in unclean:
+            try:
+                raw = str(Header.fromstring(raw)).encode()
+            except Exception:  # astropy raises many kinds; each means that no writer made this header
+                return None
+        rendered.update(raw)
+    return rendered.hexdigest()
+
+
+class _Versions:
+    """The HDUs of a file as the mapping looks for them, and their headers, each parsed once."""
+
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.names = file.product.names()
+        self.highest = max((version for _, version in self.names), default=0)
+        self.has_table = any(
+            file.product.hdu(i).kind == "BINTABLE" and name != "ASDF"
+            for i, (name, _) in enumerate(self.names)
+        )
+        self._headers: dict[int, dict[str, Any]] = {}
+
+    def find(self, name: str, item: int | None) -> int | None:
+        """The HDU for a name outside lists, or for list item `item`, counted from 0.
+
+        Outside lists the first HDU of the name counts, whatever its EXTVER.
+        """
+        if name == "PRIMARY":
+            return 0 if item in (None, 0) else None
+        return self.file.product.find(name, None if item is None else item + 1)
+
+    def header(self, index: int) -> dict[str, Any]:
+        header = self._headers.get(index)
+        if header is None:
+            header = self._headers[index] = self.file.product.values(index)
+        return header
+
+    def items(self) -> range:
+        """The list items that some HDU may stand for."""
+        return range(max(self.highest, 0))
+
+
+def _cards(schema: ModelSchema, versions: _Versions) -> Iterator[tuple[Keyword, Path, int, Any]]:
+    """Every mapped card with a value: its row, its path, its HDU, the value."""
+    places: dict[tuple[str, int | None], int | None] = {}
+    for row in schema.keywords:
+        keyword = row.keyword.upper()
+        for item in versions.items() if row.in_list else (None,):
+            place = (row.hdu, item)
+            if place not in places:
+                places[place] = versions.find(*place)
+            index = places[place]
+            if index is None:
+                continue
+            value = versions.header(index).get(keyword)
+            if value is not None:
+                yield row, _path(row.path, item), index, value
+
+
+def _path(path: tuple[str, ...], item: int | None) -> Path:
+    """A path with its list position filled in."""
+    if item is None:
+        return path
+    place = path.index(ITEM)
+    return (*path[:place], item, *path[place + 1 :])
+
+
+def _put_keywords(
+    tree: dict[str, Any],
+    schema: ModelSchema,
+    versions: _Versions,
+    strict: bool,
+    keep_invalid: bool,
+    validate: bool,
+) -> dict[int, set[str]]:
+    """Lay the header values over the tree; return the keywords that the schema knows, by HDU."""
+    known: dict[int, set[str]] = {}
+    for row, path, index, value in _cards(schema, versions):
+        known.setdefault(index, set()).add(row.keyword.upper())
+        fault = check(value, row.node) if validate else None
+        if fault is not None:
+            message = (
+                f"While validating {'.'.join(map(str, path))} the following error occurred:\n"
+                f"{fault} ({versions.file.path}: {versions.file.product.hdu(index).label}, "
+                f"keyword {row.keyword})"
+            )
+            if strict:
+                raise ValidationError(message)
+            warnings.warn(message, ValidationWarning, stacklevel=4)
+            if not keep_invalid:
+                continue
+        _put(tree, path, value)
+    return known
+
+
+def _put_arrays(tree: dict[str, Any], schema: ModelSchema, versions: _Versions) -> set[int]:
+    """Put the data of every mapped HDU into the tree, unread; return the HDUs."""
+    placed = set()
+    for row in schema.arrays:
+        for item in versions.items() if row.in_list else (None,):
+            index = versions.find(row.hdu, item)
+            if index is None:
+                continue
+            placed.add(index)
+            if versions.file.has_data(index):
+                _put(tree, _path(row.path, item), HduArray(versions.file, index, row.node))
+    return placed
+
+
+def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
+    """Store `value`, making the dicts and lists on the way; lists grow by empty dicts."""
+    cursor: Any = tree
+    for part, after in zip(path, path[1:], strict=False):
+        if isinstance(part, int):
+            while len(cursor) <= part:
+                cursor.append({})
+            cursor = cursor[part]
+        else:
+            cursor = cursor.setdefault(part, [] if isinstance(after, int) or after == ITEM else {})
+        if not isinstance(cursor, (dict, list)):
+            return  # something else stands on the way: an object that no card can reach into
+    last = path[-1]
+    if isinstance(last, int):
+        while len(cursor) <= last:
+            cursor.append({})
+    if isinstance(cursor, dict) or isinstance(last, int):
+        cursor[last] = value
+
+
+def _put_extra(
+    tree: dict[str, Any], file: File, known: Mapping[int, set[str]], placed: set[int]
+) -> None:
+    """Keep what the schema does not know: cards and data, by the name of their HDU."""
+    extra: dict[str, dict[str, Any]] = {}
+    for index, (name, _) in enumerate(file.product.names()):
+        if name == "ASDF":
+            continue
+        names = known.get(index, set())
+        cards = [
+            card
+            for card in file.product.cards(index)
+            if card[0].upper() not in names and not _BUILTIN.match(card[0])
+        ]
+        if cards:
+            extra.setdefault(name, {})["header"] = cards
+        if index not in placed and file.has_data(index):
+            extra.setdefault(name, {})["data"] = HduArray(file, index)
+    tree.pop("extra_fits", None)
+    if extra:
+        tree["extra_fits"] = extra
+
+
+def _put_history(tree: dict[str, Any], file: File) -> None:
+    """Let the HISTORY cards speak, unless the tree says the same and more.
+
+    The tree knows the time and software of an entry; a card holds 72 characters of its text.
+    """
+    cards = file.product.commentary(0, "HISTORY")
+    if not cards:
+        return
+    history = tree.get("history")
+    entries = history.get("entries", []) if isinstance(history, dict) else history
+    if isinstance(entries, list):
+        texts = [e.get("description") if isinstance(e, dict) else e for e in entries]
+        if all(isinstance(t, str) for t in texts) and cards == [c for t in texts for c in _split(t)]:
+            # Files of ASDF standard 1.1 and before have the entries themselves here.
+            tree["history"] = history if isinstance(history, dict) else {"entries": entries}
+            return
+    tree["history"] = {"entries": [{"description": card} for card in cards]}
+
+
+def _split(text: str) -> list[str]:
+    """A text as the HISTORY cards that hold it."""
+    return [text[i : i + 72].rstrip() for i in range(0, len(text), 72)] or [""]
+
+
+def conflicts(file: File, schema: ModelSchema) -> list[Conflict]:
+    """Return every path at which a header and the tree both have a value and these differ.
+
+    A number in a card counts as equal to the tree's when rounding to a card explains the difference.
+    """
+    if not file.product.is_fits:
+        return []
+    tree = file.tree_as_read()
+    found = []
+    for row, path, index, value in _cards(schema, _Versions(file)):
+        stored = _at(tree, path)
+        if stored is not None and not is_lazy(stored) and not _same(value, stored):
+            label = file.product.hdu(index)
+            hdu = f"{label.name},{label.version}"
+            found.append(
+                Conflict(".".join(map(str, path)), hdu, row.keyword, value, stored)
+            )
+    return found
+
+
+def provenance(file: File, schema: ModelSchema, path: Path, current: Any) -> Provenance:
+    """Return where the value `current` at `path` came from."""
+    dotted = ".".join(map(str, path))
+    pattern = tuple(ITEM if isinstance(part, int) else part for part in path)
+    item = next((part for part in path if isinstance(part, int)), None)
+    versions = _Versions(file)
+    stored = file.lookup(path)
+    fits_value, hdu, keyword, index = None, None, None, None
+    for keyword_row in schema.keywords:
+        if keyword_row.path == pattern:
+            hdu, keyword = keyword_row.hdu, keyword_row.keyword
+            index = versions.find(hdu, item if keyword_row.in_list else None)
+            if index is not None:
+                fits_value = versions.header(index).get(keyword.upper())
+            break
+    else:
+        for array_row in schema.arrays:
+            if array_row.path == pattern:
+                hdu = array_row.hdu
+                index = versions.find(hdu, item if array_row.in_list else None)
+                if index is not None and file.has_data(index):
+                    fits_value = repr(HduArray(file, index))
+                break
+    if index is not None:
+        facts = file.product.hdu(index)
+        hdu = f"{facts.name},{facts.version}"
+    asdf_value = repr(stored) if is_lazy(stored) else stored
+    layer = _layer(file, schema, current, fits_value, stored, is_array=keyword is None)
+    return Provenance(dotted, layer, hdu, keyword, fits_value, asdf_value)
+
+
+def _layer(
+    file: File, schema: ModelSchema, current: Any, fits_value: Any, stored: Any, *, is_array: bool
+) -> str:
+    """The side that the model took, judged by what it holds now."""
+    if fits_value is None and stored is None:
+        return "default" if current is None else "user"
+    if is_array and fits_value is not None:
+        return "fits"
+    if stored is not None and is_lazy(stored):
+        return "asdf"
+    took_tree = fits_value is None or is_current(file, file.tree_as_read(), schema.name)
+    taken, layer = (stored, "asdf") if took_tree else (fits_value, "fits")
+    if current is taken or (type(current) is type(taken) and bool(current == taken)):
+        return layer
+    if stored is not None and type(current) is type(stored) and bool(current == stored):
+        return "asdf"
+    return "user"
+
+
+def _at(tree: Any, path: Path) -> Any:
+    """The value at `path` of a plain tree; None where nothing is."""
+    for part in path:
+        try:
+            tree = tree[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
+
+
+def _same(card: Any, stored: Any) -> bool:
+    """Tell whether a card says what the tree says, as far as a card can."""
+    if isinstance(card, bool) or isinstance(stored, bool):
+        return card is stored
+    if isinstance(card, (int, float)) and isinstance(stored, (int, float)):
+        # 20 characters leave 13 significant digits in the worst case: sign, point and exponent.
+        return card == stored or abs(card - stored) <= 1e-12 * abs(stored)
+    if isinstance(card, str) and isinstance(stored, str):
+        return card == stored.rstrip()
+    return bool(card == stored)
