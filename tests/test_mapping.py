@@ -247,7 +247,9 @@ def test_a_property_of_an_alternative_is_a_child() -> None:
     second = {"type": "object", "properties": "a:1 b:1"}
     node = made(text, number, first, second, {"anyOf": [2, 3]})
     assert [each and each.type for each in map(node.child, "abc")] == ["string", "number", None]
-    assert made(text, first, {"properties": "a:1", "allOf": [1]}).child("a").type == "object"
+    both = made(text, first, {"properties": "a:1", "allOf": [1]}).child("a")
+    assert both is not None
+    assert both.type == "object"
 
 
 def test_what_an_absent_value_reads_as() -> None:

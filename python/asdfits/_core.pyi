@@ -115,13 +115,17 @@ class Product:
     @property
     def yaml(self) -> bytes:
         """The text of the tree."""
-    def tree(self, memo: dict[int, Any]) -> Any:
-        """Return the tree: dicts, lists, scalars; tagged parts are `Deferred`.
+    def tree(self, owner: object, memo: dict[int, Any], lazy: bool = False) -> Any:
+        """Return the tree: dicts, lists, scalars; tagged parts are `Deferred`, branches too if `lazy`.
 
-        `memo` receives node -> object for nodes that have an alias, so that each is made once.
+        `memo` receives node -> object for nodes that have an alias, so that each is made once. `owner`
+        is what deferred parts name as theirs.
         """
-    def lookup(self, path: list[str | int], memo: dict[int, Any]) -> Any:
+    def lookup(self, path: list[str | int], owner: object, memo: dict[int, Any]) -> Any:
         """Return the part of the tree at a path, or None where nothing is."""
+    @property
+    def has_table(self) -> bool:
+        """Whether an HDU other than ASDF is a binary table."""
     def linked(self, source: str) -> int | None:
         """Return the HDU that a source ``fits:NAME,VER`` or ``fits:INDEX`` names, or None."""
     @property
@@ -132,19 +136,25 @@ class Product:
 
 @final
 class Deferred:
-    """A tagged part of the tree that is converted when it is touched."""
+    """A part of the tree that is made when it is touched: a plain branch, or a tagged object."""
 
     @property
+    def owner(self) -> Any:
+        """The open file that the part belongs to."""
+    @property
+    def plain(self) -> bool:
+        """Whether the part is a dict or a list that needs no conversion."""
+    @property
     def tag(self) -> str:
-        """The whole tag."""
+        """The whole tag; empty where there is none."""
     @property
     def node(self) -> int:
         """Number of the node: equal for every alias of it."""
     @property
     def yaml(self) -> str:
         """The YAML text of the part as it stands in the file."""
-    def content(self, memo: dict[int, Any]) -> Any:
-        """Return the part without its tag; tagged parts inside stay deferred."""
+    def content(self, memo: dict[int, Any], lazy: bool = False) -> Any:
+        """Return the part without its tag; tagged parts inside stay deferred, branches too if `lazy`."""
     def build(
         self,
         memo: dict[int, Any],

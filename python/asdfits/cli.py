@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _message(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    return str(error.args[0]) if isinstance(error, LookupError) and error.args else str(error)
+    if isinstance(error, KeyError):
+        return f"no such path or HDU: {error.args[0]}"
+    return str(error)
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:
@@ -145,7 +147,7 @@ def _tree_facts(file: File, model: JwstDataModel) -> list[tuple[str, str]]:
 
 
 def _hash_state(file: File, name: str) -> str:
-    tree = file.tree_as_read()
+    tree = file.tree()
     if tree.get(overlay.HASH) is None:
         return "none stored; FITS overrides the tree"
     if overlay.is_current(file, tree, name):
@@ -205,7 +207,7 @@ def _card(model: JwstDataModel, place: str) -> Any:
     else:
         index = file.find(name, int(version) if version else None)
     if index is None:
-        raise KeyError(f"{file.path}: no HDU {place.rpartition(':')[0]}")
+        raise KeyError(place.rpartition(":")[0])
     return file.product.value(index, keyword)
 
 

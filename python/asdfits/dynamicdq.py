@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Final
 
 import numpy as np
 
 __all__ = ["PIXEL", "standard_mask"]
-
-_log = logging.getLogger(__name__)
 
 # JWST calibration pipeline, "Data Quality Flags": bit n stands for the n-th name.
 _NAMES: Final = """
@@ -35,11 +32,14 @@ def standard_mask(flags: np.ndarray[Any, Any], table: Any) -> np.ndarray[Any, An
     """
     if len(table) == 0:
         return flags
+    import logging  # numpy does without it, and so does an import of asdfits
+
+    log = logging.getLogger(__name__)
     mask = np.zeros(flags.shape, flags.dtype.newbyteorder("="))
     for value, name in zip(table["VALUE"], table["NAME"], strict=True):
         standard = PIXEL.get(str(name).strip())
         if standard is None:
-            _log.warning("%s is no data-quality flag; its bit is left out", name)
+            log.warning("%s is no data-quality flag; its bit is left out", name)
         else:
             mask[(flags & value) != 0] |= standard
     return mask

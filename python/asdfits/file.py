@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ._core import Deferred, Hdu, Product
 from .errors import FormatWarning, UnsupportedError
 from .mapping import SchemaNode
 
-__all__ = ["File", "HduArray", "Lazy", "is_lazy"]
+__all__ = ["File", "HduArray", "Lazy", "child", "is_lazy"]
 
 
 class Lazy:
@@ -22,14 +21,25 @@ class Lazy:
 
     __slots__ = ()
 
-    def resolve(self) -> Any:
-        """Make the value."""
+    def resolve(self, model: Any) -> Any:
+        """Make the value for the model in whose tree it stands."""
         raise TypeError(f"{type(self).__name__} does not say how its value is made")
 
 
 def is_lazy(value: object) -> bool:
     """Tell whether `value` stands for one that is made when it is touched."""
     return isinstance(value, (Deferred, Lazy))
+
+
+def child(container: Any, key: Any) -> Any:
+    """Return ``container[key]``; a branch is made, and kept there, if it was not yet.
+
+    Arrays and tagged parts stay as they are.
+    """
+    value = container[key]
+    if isinstance(value, Deferred) and value.plain:
+        value = container[key] = value.owner.resolve(value)
+    return value
 
 
 class HduArray(Lazy):
@@ -42,7 +52,7 @@ class HduArray(Lazy):
         self.index = index
         self.node = node
 
-    def resolve(self) -> Any:
+    def resolve(self, model: Any = None) -> Any:
         """Return the array; None where the HDU has no data."""
         try:
             return arrays.cast(self.file.array(self.index), self.node)
@@ -88,7 +98,7 @@ class File:
         FormatError
             The file is neither FITS nor ASDF, or its tree is damaged.
         """
-        file = cls(Product.open(Path(path)))
+        file = cls(Product.open(os.fspath(path)))
         for message in file.product.warnings:
             warnings.warn(message, FormatWarning, stacklevel=2)
         for message in file.missing_links():
@@ -110,18 +120,18 @@ class File:
         ]
 
     def tree(self) -> dict[str, Any]:
-        """Return the tree: plain dicts, lists and scalars, all else deferred."""
-        tree = self.product.tree(self._plain)
+        """Return the root of the tree; its branches are made when they are touched."""
+        tree = self.product.tree(self, self._plain, lazy=True)
         return tree if isinstance(tree, dict) else {}
 
-    def tree_as_read(self) -> dict[str, Any]:
-        """Return the tree again, apart from the one that a model works on."""
-        tree = self.product.tree({})
+    def whole_tree(self) -> dict[str, Any]:
+        """Return the tree as read, apart from the one that a model works on; tagged parts deferred."""
+        tree = self.product.tree(self, {})
         return tree if isinstance(tree, dict) else {}
 
     def lookup(self, path: tuple[str | int, ...]) -> Any:
         """Return what the tree in the file holds at `path`, as read; None where nothing is."""
-        return self.product.lookup(list(path), {})
+        return self.product.lookup(list(path), self, {})
 
     def find(self, name: str | None, version: int | None = None) -> int | None:
         """Return the index of an HDU: the first of its name, or the one with this EXTVER."""
@@ -143,16 +153,16 @@ class File:
             self._arrays[index] = arrays.hdu_array(self.product, index)
         return self._arrays[index]
 
-    def resolve(self, value: Any) -> Any:
-        """Return what a lazy value stands for; any other value as it is."""
-        if isinstance(value, Deferred):
-            if value.tag.startswith(custom.NDARRAY):
-                known = self._custom.get(value.node)
-                if known is None:
-                    known = self._custom[value.node] = self._ndarray(value.content(self._plain))
-                return known
-            return custom.convert(value, self._custom, self._ndarray, self.path, self.standard)
-        return value.resolve() if isinstance(value, Lazy) else value
+    def resolve(self, deferred: Deferred) -> Any:
+        """Return what a deferred part of the tree stands for."""
+        if deferred.plain:
+            return deferred.content(self._plain, lazy=True)
+        if deferred.tag.startswith(custom.NDARRAY):
+            known = self._custom.get(deferred.node)
+            if known is None:
+                known = self._custom[deferred.node] = self._ndarray(deferred.content(self._plain))
+            return known
+        return custom.convert(deferred, self._custom, self._ndarray, self.path, self.standard)
 
     def _ndarray(self, spec: Any) -> Any:
         """The array of a `core/ndarray` node, given its content."""
@@ -171,7 +181,7 @@ class File:
         mask = spec.get("mask")
         if mask is None or array is None:
             return array
-        mask = self.resolve(mask)
+        mask = self.resolve(mask) if isinstance(mask, Deferred) else mask
         return np.ma.array(array, mask=mask if isinstance(mask, np.ndarray) else array == mask)
 
     def __repr__(self) -> str:

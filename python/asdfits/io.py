@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
-from pathlib import PurePath
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-import numpy as np
 
 from . import mapping, overlay
 from .errors import NoTypeWarning
-from .file import File, is_lazy
+from .file import File, child, is_lazy
 from .models import JwstDataModel, model_class
 
 __all__ = ["open", "read_metadata"]
@@ -62,7 +59,7 @@ def open(
     """
     if isinstance(init, JwstDataModel):
         return type(init)(init, **kwargs)
-    if not isinstance(init, (str, PurePath)) and not hasattr(init, "__fspath__"):
+    if not isinstance(init, str) and not hasattr(init, "__fspath__"):
         if isinstance(init, Sequence) and not isinstance(init, (bytes, tuple)):
             raise ValueError("a list of files is not opened yet; open them one by one")
         raise TypeError(f"Unsupported type for init argument to open {type(init)}")
@@ -83,7 +80,7 @@ def open(
         f"model_type not found. Opening {path} as a {name}", NoTypeWarning, stacklevel=2
     )
     model = model_class(name)(file, **kwargs)
-    del model._instance["meta"]["model_type"]
+    del model._branch("meta")["model_type"]
     return model
 
 
@@ -104,12 +101,14 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return dict(_scalars(tree, ""))
 
 
-def _scalars(tree: Any, path: str) -> Any:
-    if isinstance(tree, (dict, list)):
-        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-            yield from _scalars(value, f"{path}.{key}" if path else str(key))
-    elif tree is not None and not is_lazy(tree) and not isinstance(tree, np.ndarray):
-        yield path, tree
+def _scalars(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
+        here = f"{path}.{key}" if path else str(key)
+        value = child(tree, key)
+        if isinstance(value, (dict, list)):
+            yield from _scalars(value, here)
+        elif value is not None and not is_lazy(value):
+            yield here, value
 
 
 def file_type(path: str) -> str:
@@ -120,7 +119,7 @@ def file_type(path: str) -> str:
     ValueError
         The name has no suffix, or none that is known.
     """
-    suffixes = PurePath(path).suffixes
+    suffixes = [f".{part}" for part in os.path.basename(path).lstrip(".").split(".")[1:]]
     if not suffixes:
         raise ValueError(f"Input file path does not have an extension: {path}")
     for suffix in reversed(suffixes[-2:]):
@@ -136,7 +135,7 @@ def _named_class(file: File) -> str | None:
         name = file.product.value(0, "DATAMODL")
     else:
         name = file.lookup(("meta", "model_type"))
-    return name if name in mapping.class_names() else None
+    return name if mapping.is_class(name) else None
 
 
 def _guessed_class(file: File) -> str:

@@ -19,11 +19,10 @@ compares them without case and some schemas spell them otherwise.
 
 from __future__ import annotations
 
-import json
+import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -36,6 +35,7 @@ __all__ = [
     "ModelSchema",
     "SchemaNode",
     "class_names",
+    "is_class",
     "is_subclass",
     "model",
     "table_version",
@@ -90,6 +90,11 @@ DtypeSpec = str | list[tuple[str, str] | tuple[str, str, tuple[int, ...]]]
 def class_names() -> tuple[str, ...]:
     """Return the names of all model classes, sorted."""
     return tuple(_table().classes)
+
+
+def is_class(name: object) -> bool:
+    """Tell whether `name` is the name of a model class."""
+    return isinstance(name, str) and name in _table().classes
 
 
 def table_version() -> str:
@@ -643,8 +648,11 @@ _loaded: _Table | None = None
 def _table() -> _Table:
     global _loaded
     if _loaded is None:
+        import json  # an import of asdfits that opens nothing does without
+
         with _lock:
             if _loaded is None:
-                file = Path(__file__).with_name("mapping.json")
-                _loaded = _Table(json.loads(file.read_bytes().decode("ascii")))
+                file = os.path.join(os.path.dirname(__file__), "mapping.json")
+                with open(file, "rb") as table:
+                    _loaded = _Table(json.loads(table.read().decode("ascii")))
     return _loaded

@@ -9,14 +9,14 @@ tree knows stays.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .errors import ValidationError, ValidationWarning
-from .file import File, HduArray, is_lazy
+from .file import File, HduArray, child, is_lazy
 from .mapping import ITEM, Keyword, ModelSchema
 from .validate import check
 
@@ -25,14 +25,6 @@ __all__ = ["Conflict", "Provenance", "conflicts", "is_current", "overlay", "prov
 HASH = "_fits_hash"
 
 Path = tuple[str | int, ...]
-
-# Cards that FITS libraries manage themselves; they say how data are stored, not what they mean.
-_BUILTIN = re.compile(
-    r"(NAXIS\d{0,3}|BITPIX|XTENSION|PCOUNT|GCOUNT|EXTEND|BSCALE|BZERO|BLANK|DATAMAX|DATAMIN"
-    r"|EXTNAME|EXTVER|EXTLEVEL|GROUPS|P(TYPE|SCAL|ZERO)\d|SIMPLE|TFIELDS"
-    r"|T(BCOL|DIM|FORM|TYPE|UNIT|SCAL|ZERO|NULL|DISP)\d{1,3}|HISTORY)?\Z"
-)
-
 
 class Provenance(NamedTuple):
     """Where a value of a model came from.
@@ -101,12 +93,12 @@ def overlay(
     Nothing is read from the data: arrays are deferred until they are touched.
     """
     tree = file.tree()
-    versions = _Versions(file)
     if is_current(file, tree, schema.name):
-        if arrays and versions.has_table:
+        if arrays and file.product.has_table:
             # The reference casts every array as soon as one table is there; links alone are not cast.
-            _put_arrays(tree, schema, versions)
+            _put_arrays(tree, schema, _Versions(file))
     else:
+        versions = _Versions(file)
         known = _put_keywords(tree, schema, versions, strict, keep_invalid, validate)
         if arrays:
             placed = _put_arrays(tree, schema, versions)
@@ -136,6 +128,8 @@ def header_hash(file: File) -> str | None:
         from astropy.io.fits import Header
     except ImportError:
         return None
+    import hashlib  # seldom needed, and slow to import
+
     rendered = hashlib.sha256()
     for index, (name, _) in enumerate(file.product.names()):
         if name == "ASDF":
@@ -157,10 +151,6 @@ class _Versions:
         self.file = file
         self.names = file.product.names()
         self.highest = max((version for _, version in self.names), default=0)
-        self.has_table = any(
-            file.product.hdu(i).kind == "BINTABLE" and name != "ASDF"
-            for i, (name, _) in enumerate(self.names)
-        )
         self._headers: dict[int, dict[str, Any]] = {}
 
     def find(self, name: str, item: int | None) -> int | None:
@@ -185,19 +175,35 @@ class _Versions:
 
 def _cards(schema: ModelSchema, versions: _Versions) -> Iterator[tuple[Keyword, Path, int, Any]]:
     """Every mapped card with a value: its row, its path, its HDU, the value."""
-    places: dict[tuple[str, int | None], int | None] = {}
-    for row in schema.keywords:
-        keyword = row.keyword.upper()
-        for item in versions.items() if row.in_list else (None,):
-            place = (row.hdu, item)
-            if place not in places:
-                places[place] = versions.find(*place)
-            index = places[place]
-            if index is None:
-                continue
-            value = versions.header(index).get(keyword)
-            if value is not None:
-                yield row, _path(row.path, item), index, value
+    outside, inside = _rows(schema)
+    yield from _cards_of(outside, versions, None)
+    if inside:
+        for item in versions.items():
+            yield from _cards_of(inside, versions, item)
+
+
+def _cards_of(
+    rows: Iterable[tuple[str, str, Keyword]], versions: _Versions, item: int | None
+) -> Iterator[tuple[Keyword, Path, int, Any]]:
+    headers: dict[str, tuple[int, dict[str, Any]]] = {}
+    for hdu, keyword, row in rows:
+        found = headers.get(hdu)
+        if found is None:
+            index = versions.find(hdu, item)
+            found = headers[hdu] = (-1, {}) if index is None else (index, versions.header(index))
+        value = found[1].get(keyword)
+        if value is not None:
+            yield row, _path(row.path, item), found[0], value
+
+
+@lru_cache(maxsize=None)
+def _rows(
+    schema: ModelSchema,
+) -> tuple[tuple[tuple[str, str, Keyword], ...], tuple[tuple[str, str, Keyword], ...]]:
+    """The keyword rows outside and inside lists, as (HDU, KEYWORD, row)."""
+    rows = [(row.hdu, row.keyword.upper(), row) for row in schema.keywords]
+    outside = tuple(row for row in rows if not row[2].in_list)
+    return outside, tuple(row for row in rows if row[2].in_list)
 
 
 def _path(path: tuple[str, ...], item: int | None) -> Path:
@@ -246,7 +252,8 @@ def _put_arrays(tree: dict[str, Any], schema: ModelSchema, versions: _Versions) 
                 continue
             placed.add(index)
             if versions.file.has_data(index):
-                _put(tree, _path(row.path, item), HduArray(versions.file, index, row.node))
+                value = HduArray(versions.file, index, row.node)
+                _put(tree, _path(row.path, item), value)
     return placed
 
 
@@ -257,17 +264,12 @@ def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
         if isinstance(part, int):
             while len(cursor) <= part:
                 cursor.append({})
-            cursor = cursor[part]
-        else:
-            cursor = cursor.setdefault(part, [] if isinstance(after, int) or after == ITEM else {})
-        if not isinstance(cursor, (dict, list)):
+        elif part not in cursor:
+            cursor[part] = [] if isinstance(after, int) or after == ITEM else {}
+        cursor = child(cursor, part)
+        if not isinstance(cursor, list if isinstance(after, int) else dict):
             return  # something else stands on the way: an object that no card can reach into
-    last = path[-1]
-    if isinstance(last, int):
-        while len(cursor) <= last:
-            cursor.append({})
-    if isinstance(cursor, dict) or isinstance(last, int):
-        cursor[last] = value
+    cursor[path[-1]] = value
 
 
 def _put_extra(
@@ -282,7 +284,7 @@ def _put_extra(
         cards = [
             card
             for card in file.product.cards(index)
-            if card[0].upper() not in names and not _BUILTIN.match(card[0])
+            if card[0].upper() not in names and not _is_builtin(card[0])
         ]
         if cards:
             extra.setdefault(name, {})["header"] = cards
@@ -293,6 +295,20 @@ def _put_extra(
         tree["extra_fits"] = extra
 
 
+@lru_cache(maxsize=None)
+def _is_builtin(keyword: str) -> bool:
+    """Tell whether FITS libraries manage a card themselves: it says how data are stored."""
+    return (
+        re.fullmatch(
+            r"(NAXIS\d{0,3}|BITPIX|XTENSION|PCOUNT|GCOUNT|EXTEND|BSCALE|BZERO|BLANK|DATAMAX|DATAMIN"
+            r"|EXTNAME|EXTVER|EXTLEVEL|GROUPS|P(TYPE|SCAL|ZERO)\d|SIMPLE|TFIELDS"
+            r"|T(BCOL|DIM|FORM|TYPE|UNIT|SCAL|ZERO|NULL|DISP)\d{1,3}|HISTORY)?",
+            keyword,
+        )
+        is not None
+    )
+
+
 def _put_history(tree: dict[str, Any], file: File) -> None:
     """Let the HISTORY cards speak, unless the tree says the same and more.
 
@@ -301,10 +317,13 @@ def _put_history(tree: dict[str, Any], file: File) -> None:
     cards = file.product.commentary(0, "HISTORY")
     if not cards:
         return
-    history = tree.get("history")
-    entries = history.get("entries", []) if isinstance(history, dict) else history
+    history = child(tree, "history") if "history" in tree else None
+    entries = history
+    if isinstance(history, dict):
+        entries = child(history, "entries") if "entries" in history else []
     if isinstance(entries, list):
-        texts = [e.get("description") if isinstance(e, dict) else e for e in entries]
+        each = [child(entries, place) for place in range(len(entries))]
+        texts = [e.get("description") if isinstance(e, dict) else e for e in each]
         if all(isinstance(t, str) for t in texts) and cards == [c for t in texts for c in _split(t)]:
             # Files of ASDF standard 1.1 and before have the entries themselves here.
             tree["history"] = history if isinstance(history, dict) else {"entries": entries}
@@ -324,7 +343,7 @@ def conflicts(file: File, schema: ModelSchema) -> list[Conflict]:
     """
     if not file.product.is_fits:
         return []
-    tree = file.tree_as_read()
+    tree = file.whole_tree()
     found = []
     for row, path, index, value in _cards(schema, _Versions(file)):
         stored = _at(tree, path)
@@ -378,7 +397,7 @@ def _layer(
         return "fits"
     if stored is not None and is_lazy(stored):
         return "asdf"
-    took_tree = fits_value is None or is_current(file, file.tree_as_read(), schema.name)
+    took_tree = fits_value is None or is_current(file, file.tree(), schema.name)
     taken, layer = (stored, "asdf") if took_tree else (fits_value, "fits")
     if current is taken or (type(current) is type(taken) and bool(current == taken)):
         return layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
 from typing import NamedTuple
 
 __all__ = ["Stage", "stage_of"]
@@ -60,7 +60,7 @@ def stage_of(name: str) -> Stage | None:
     name
         A file name, with or without folder: ``jw02736007001_03103_00003_nrs2_cal.fits``.
     """
-    stem = PurePath(name).name.split(".")[0].lower()
+    stem = os.path.basename(name).split(".")[0].lower()
     root, _, suffix = stem.rpartition("_")
     if suffix in _BOTH:
         # Source-based names start jw<program>-<candidate>, exposure-based ones jw<11 digits>.

@@ -42,7 +42,7 @@ def _made(name: str) -> type[JwstDataModel]:
         if not any(mapping.is_subclass(other, base) for other in schema.bases if other != base)
     ]
     bases = tuple(model_class(base) for base in nearest) or (JwstDataModel,)
-    body = {"_model": schema, "__doc__": _doc(schema), "__module__": "asdfits"}
+    body = {"_model_name": name, "__doc__": _doc(schema), "__module__": "asdfits"}
     made = type(name, bases, body)
     _classes[name] = made
     return made

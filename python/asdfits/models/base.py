@@ -6,7 +6,6 @@ import datetime
 import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from .. import arrays, dynamicdq, mapping, overlay, render
 from ..errors import ValidationError, ValidationWarning
-from ..file import File, Lazy, is_lazy
+from ..file import File, Lazy, child, is_lazy
 from ..history import History
 from ..mapping import ModelSchema, SchemaNode
 from ..overlay import Conflict, Provenance
@@ -27,32 +26,28 @@ __all__ = ["DataModel", "JwstDataModel"]
 class DefaultArray(Lazy):
     """An array that the class promises though the file lacks it: the schema's default."""
 
-    __slots__ = ("model", "name")
+    __slots__ = ("name",)
 
-    def __init__(self, model: DataModel, name: str) -> None:
-        self.model = model
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def resolve(self) -> Any:
+    def resolve(self, model: DataModel) -> Any:
         """Return the default, in the shape of the primary array; None without a primary array."""
-        if getattr(self.model, self.model.get_primary_array_name(), None) is None:
-            return None
-        return self.model.get_default(self.name)
+        return None if model.shape is None else model.get_default(self.name)
 
 
 class StandardDQ(Lazy):
     """Data-quality flags of a reference file in the standard bits, by its own table of bits."""
 
-    __slots__ = ("flags", "model")
+    __slots__ = ("flags",)
 
-    def __init__(self, model: DataModel, flags: Any) -> None:
-        self.model = model
+    def __init__(self, flags: Any) -> None:
         self.flags = flags
 
-    def resolve(self) -> Any:
+    def resolve(self, model: DataModel) -> Any:
         """Return the flags with each bit moved to where the standard has it."""
-        flags = self.model._made(self.flags)
-        table = self.model.dq_def
+        flags = model._made(self.flags)
+        table = model.dq_def
         return flags if table is None or flags is None else dynamicdq.standard_mask(flags, table)
 
 
@@ -76,10 +71,14 @@ class DataModel(ObjectNode):
         `init` is of another kind, or has arrays beside a file.
     """
 
-    # Set by the factory for each class.
-    _model: ClassVar[ModelSchema]
+    # The class in the mapping; a subclass that is not there keeps that of its base.
+    _model_name: ClassVar[str] = "JwstDataModel"
 
     _ctx = property(lambda self: self)
+
+    @property
+    def _model(self) -> ModelSchema:
+        return mapping.model(self._model_name)
 
     def __init__(
         self,
@@ -134,8 +133,8 @@ class DataModel(ObjectNode):
             self._instance = init._instance
             if not isinstance(init, type(self)):
                 # Another class: its own metadata, the same arrays.
-                self._instance = {**init._instance, "meta": dict(init._instance.get("meta", {}))}
-        elif isinstance(init, (str, PurePath)):
+                self._instance = {**init._instance, "meta": dict(init._branch("meta"))}
+        elif isinstance(init, str) or hasattr(init, "__fspath__"):
             self._read(File.open(init))
         elif isinstance(init, File):
             self._read(init)
@@ -173,16 +172,14 @@ class DataModel(ObjectNode):
         if promised and not self.hasattr(self.get_primary_array_name()):
             return
         for name in promised:
-            self._instance.setdefault(name, DefaultArray(self, name))
+            self._instance.setdefault(name, DefaultArray(name))
         if self._model.default_dq and self._instance.get("dq_def") is not None:
-            self._instance["dq"] = StandardDQ(self, self._instance["dq"])
+            self._instance["dq"] = StandardDQ(self._instance["dq"])
 
     def _on_init(self) -> None:
-        meta = self._instance.get("meta")
-        if not isinstance(meta, dict):
-            meta = self._instance["meta"] = {}
+        meta = self._branch("meta")
         if self._file is not None:
-            meta["filename"] = Path(self._file.path).name
+            meta["filename"] = os.path.basename(self._file.path)
         meta["model_type"] = self._name
         if "date" not in meta:
             now = datetime.datetime.now(datetime.UTC)
@@ -190,13 +187,20 @@ class DataModel(ObjectNode):
 
     # -- values ------------------------------------------------------------------------------
 
+    def _branch(self, name: str) -> dict[str, Any]:
+        """The dict at `name` of the root, made if it is not there."""
+        value = self._instance.get(name)
+        if is_lazy(value):
+            value = self._resolve(self._instance, name)
+        if not isinstance(value, dict):
+            value = self._instance[name] = {}
+        return value
+
     def _made(self, value: Any) -> Any:
         """What a deferred value stands for."""
         if isinstance(value, Lazy):
-            return value.resolve()
-        if is_lazy(value) and self._file is not None:
-            return self._file.resolve(value)
-        return value
+            return value.resolve(self)
+        return value.owner.resolve(value) if is_lazy(value) else value
 
     def _resolve(self, container: Any, key: Any) -> Any:
         """Make the deferred value at `key` and keep it in its place."""
@@ -235,11 +239,21 @@ class DataModel(ObjectNode):
 
     def keys(self) -> Iterator[str]:
         """Yield the dotted path of each leaf, lists included."""
-        return (path for path, _ in _paths(self._instance, ""))
+        return (path for path, _ in self._leaves(self._instance, ""))
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Yield (dotted path, value) of each leaf, lists included; absent values are left out."""
         return flatten(self._instance, self)
+
+    def _leaves(self, tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+        """Yield (dotted path, value) for each leaf, arrays and tagged parts unmade."""
+        for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
+            here = f"{path}.{key}" if path else str(key)
+            value = child(tree, key)
+            if isinstance(value, (dict, list, tuple)):
+                yield from self._leaves(value, here)
+            else:
+                yield here, value
 
     def values(self) -> Iterator[Any]:
         """Yield the value of each leaf, lists included."""
@@ -256,7 +270,7 @@ class DataModel(ObjectNode):
         if include_arrays:
             return {path: plain_time(value) for path, value in self.items()}
         flat = {}
-        for path, value in _paths(self._instance, ""):
+        for path, value in self._leaves(self._instance, ""):
             if is_lazy(value):
                 if self._is_array(value):
                     continue
@@ -286,7 +300,7 @@ class DataModel(ObjectNode):
         max_rows
             Stop after this many lines; None for all.
         """
-        print("\n".join(render.tree(self._instance, repr(self), max_rows)))
+        print("\n".join(render.tree(self.instance, repr(self), max_rows)))
 
     # -- arrays ------------------------------------------------------------------------------
 
@@ -327,17 +341,20 @@ class DataModel(ObjectNode):
     @property
     def history(self) -> History:
         """The history entries: a list of dicts with `description` and, if known, `time`, `software`."""
+        if "history" in self._instance:
+            for _ in self._leaves(child(self._instance, "history"), ""):
+                pass  # entries are handed out as plain dicts
         return History(self._instance)
 
     @history.setter
     def history(self, entries: Any) -> None:
-        history = History(self._instance)
+        history = self.history
         history.clear()
         history.extend(entries)
 
     def add_history_entry(self, description: str, software: Any = None) -> None:
         """Add a line to the history, with the present time."""
-        History(self._instance).append(description, software)
+        self.history.append(description, software)
 
     def find_fits_keyword(self, keyword: str) -> list[str]:
         """Return the dotted paths that `keyword` stands for in this class."""
@@ -393,8 +410,7 @@ class DataModel(ObjectNode):
     def __repr__(self) -> str:
         name = self.get_primary_array_name()
         shape = self._known_shape(name) if name else None
-        meta = self._instance.get("meta")
-        filename = meta.get("filename") if isinstance(meta, dict) else None
+        filename = self._branch("meta").get("filename")
         return f"<{self._name}{shape or ''}{f' from {filename}' if filename else ''}>"
 
     def _known_shape(self, name: str) -> tuple[int, ...] | None:
@@ -417,8 +433,6 @@ class DataModel(ObjectNode):
 class JwstDataModel(DataModel):
     """A JWST data model; also what a file opens as that names no known class and has no image."""
 
-    _model = mapping.model("JwstDataModel")
-
     @property
     def crds_observatory(self) -> str:
         """Name of the observatory for the choice of reference files."""
@@ -428,19 +442,6 @@ class JwstDataModel(DataModel):
         """Return the scalars of the tree by dotted path, for the choice of reference files."""
         flat = self.to_flat_dict(include_arrays=False)
         return {k: v for k, v in flat.items() if isinstance(v, (str, int, float, complex, bool))}
-
-
-def _paths(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield (dotted path, value) for each leaf, deferred ones unmade."""
-    if isinstance(tree, dict):
-        pairs = list(tree.items())
-    elif isinstance(tree, (list, tuple)):
-        pairs = list(enumerate(tree))
-    else:
-        yield path, tree
-        return
-    for key, value in pairs:
-        yield from _paths(value, f"{path}.{key}" if path else str(key))
 
 
 def _switch(name: str, given: bool | None, default: bool) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import arrays
-from ..file import is_lazy
+from ..file import child, is_lazy
 from ..mapping import SchemaNode
 from ..validate import check
 
@@ -51,7 +51,9 @@ class Node:
 
     @property
     def instance(self) -> Any:
-        """The plain dict or list; parts of it may still be deferred."""
+        """The plain dict or list; arrays and tagged parts that were not touched are still deferred."""
+        for _ in self._ctx._leaves(self._instance, ""):
+            pass
         return self._instance
 
     @property
@@ -60,7 +62,7 @@ class Node:
 
     def __eq__(self, other: object) -> bool:
         try:
-            return bool(self._instance == unwrap(other))
+            return bool(self.instance == (other.instance if isinstance(other, Node) else other))
         except ValueError:
             return False  # arrays that are not the same object have no single truth value
 
@@ -137,7 +139,16 @@ class ObjectNode(Node):
 
     def __iter__(self) -> Iterator[str]:
         """Yield the dotted path of each leaf; lists are leaves."""
-        return _leaves(self._instance, "")
+        return self._leaf_paths(self._instance, "")
+
+    def _leaf_paths(self, tree: dict[str, Any], path: str) -> Iterator[str]:
+        for key in list(tree):
+            here = f"{path}.{key}" if path else str(key)
+            value = child(tree, key)
+            if isinstance(value, dict):
+                yield from self._leaf_paths(value, here)
+            else:
+                yield here
 
     def __contains__(self, name: object) -> bool:
         return name in self._instance
@@ -257,13 +268,13 @@ class ListNode(Node):
         return self._schema.item(index) if self._schema is not None else None
 
     def __repr__(self) -> str:
-        return repr(self._instance)
+        return repr(self.instance)
 
     def __len__(self) -> int:
         return len(self._instance)
 
     def __contains__(self, item: object) -> bool:
-        return unwrap(item) in self._instance
+        return unwrap(item) in self.instance
 
     def __iter__(self) -> Iterator[Any]:
         return (self[index] for index in range(len(self)))
@@ -308,15 +319,15 @@ class ListNode(Node):
 
     def remove(self, item: Any) -> None:
         """Remove the first item equal to `item`."""
-        self._instance.remove(unwrap(item))
+        self.instance.remove(unwrap(item))
 
     def index(self, item: Any) -> int:
         """Return the place of the first item equal to `item`."""
-        return int(self._instance.index(unwrap(item)))
+        return int(self.instance.index(unwrap(item)))
 
     def count(self, item: Any) -> int:
         """Return how many items are equal to `item`."""
-        return int(self._instance.count(unwrap(item)))
+        return int(self.instance.count(unwrap(item)))
 
     def reverse(self) -> None:
         """Reverse the order of the items."""
@@ -331,15 +342,6 @@ class ListNode(Node):
         schema = self._item(len(self))
         accepted, _ = self._accept(self._name, values, schema)
         return _Object(self._name, values, schema, self) if accepted else None
-
-
-def _leaves(tree: dict[str, Any], path: str) -> Iterator[str]:
-    for key, value in list(tree.items()):
-        here = f"{path}.{key}" if path else str(key)
-        if isinstance(value, dict):
-            yield from _leaves(value, here)
-        else:
-            yield here
 
 
 def plain_time(value: Any) -> Any:

@@ -184,6 +184,13 @@ impl Product {
         }
     }
 
+    /// Whether an HDU other than ASDF is a binary table.
+    #[getter]
+    fn has_table(&self) -> bool {
+        let is_table = |hdu: &fits::Hdu| hdu.kind == fits::Kind::BinTable && hdu.name != "ASDF";
+        self.inner.layout.hdus.iter().any(is_table)
+    }
+
     /// All cards of a header as `[keyword, value, comment]`.
     fn cards<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
@@ -279,9 +286,15 @@ impl Product {
     }
 
     /// The tree: dicts, lists and scalars; `memo` keeps one object per anchor.
-    fn tree<'py>(&self, memo: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (owner, memo, lazy = false))]
+    fn tree<'py>(
+        &self,
+        owner: &Bound<'py, PyAny>,
+        memo: &Bound<'py, PyDict>,
+        lazy: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
         match self.inner.asdf.as_ref().and_then(|asdf| asdf.file.tape().root()) {
-            Some(root) => tree::build(&self.inner, root, memo),
+            Some(root) => tree::build(&self.inner, root, owner, memo, lazy),
             None => Ok(PyDict::new(memo.py()).into_any()),
         }
     }
@@ -290,10 +303,11 @@ impl Product {
     fn lookup<'py>(
         &self,
         path: Vec<tree::Step>,
+        owner: &Bound<'py, PyAny>,
         memo: &Bound<'py, PyDict>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let node = tree::find(&self.inner, &path);
-        node.map(|node| tree::build(&self.inner, node, memo)).transpose()
+        node.map(|node| tree::build(&self.inner, node, owner, memo, false)).transpose()
     }
 
     /// The HDU that a `fits:…` source names.

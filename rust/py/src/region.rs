@@ -13,6 +13,7 @@ pub struct Region {
 }
 
 impl Region {
+    /// Wraps memory that the core handed out.
     pub fn new(inner: asdfits_core::Region) -> Self {
         Self { inner }
     }

@@ -5,25 +5,45 @@ use std::sync::Arc;
 
 use asdfits_core::asdf::{Kind, NodeId, Scalar, Tape};
 use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyComplex, PyDict, PyList, PySet, PyString, PyTuple};
 
 use crate::product::Inner;
 use crate::value::yaml_scalar;
 
-/// A tagged part of the tree that is converted when it is touched.
+/// A part of the tree that is made when it is touched: a plain branch, or a tagged object.
 #[pyclass(frozen, module = "asdfits._core")]
 pub struct Deferred {
     product: Arc<Inner>,
     node: NodeId,
+    /// What resolves the part: it may end up in the tree of another file's model.
+    owner: Py<PyAny>,
 }
 
 #[pymethods]
 impl Deferred {
-    /// The whole tag: `tag:stsci.edu:gwcs/wcs-1.4.0`.
+    /// A part refers to its owner, whose memo may refer to the part.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.owner)
+    }
+
+    /// The open file that the part belongs to.
+    #[getter]
+    fn owner(&self, py: Python<'_>) -> Py<PyAny> {
+        self.owner.clone_ref(py)
+    }
+
+    /// The whole tag: `tag:stsci.edu:gwcs/wcs-1.4.0`; empty where there is none.
     #[getter]
     fn tag(&self) -> &str {
         tape(&self.product).and_then(|tape| tape.tag(self.node)).unwrap_or("")
+    }
+
+    /// Whether the part is a dict or a list that needs no conversion.
+    #[getter]
+    fn plain(&self) -> bool {
+        tape(&self.product).is_some_and(|tape| is_branch(tape, self.node))
     }
 
     /// The number of the node: equal for every alias of it.
@@ -39,13 +59,20 @@ impl Deferred {
         String::from_utf8_lossy(self.product.yaml().get(span).unwrap_or_default()).into_owned()
     }
 
-    /// The content without its own tag; tagged parts inside stay deferred.
-    fn content<'py>(&self, memo: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-        let Some(builder) = Builder::new(&self.product, memo, None) else {
+    /// The content without its own tag; tagged parts inside stay deferred, and branches if `lazy`.
+    #[pyo3(signature = (memo, lazy = false))]
+    fn content<'py>(&self, memo: &Bound<'py, PyDict>, lazy: bool) -> PyResult<Bound<'py, PyAny>> {
+        let Some(builder) = Builder::new(&self.product, self.owner.bind(memo.py()), memo, None, lazy) else {
             return Ok(memo.py().None().into_bound(memo.py()));
         };
-        let _paused = Paused::new(memo.py(), builder.tape, self.node)?;
-        builder.content(self.node)
+        // Another alias may have been first.
+        match memo.get_item(self.node)? {
+            Some(known) if !known.is_instance_of::<Deferred>() => Ok(known),
+            _ => {
+                let _paused = Paused::new(memo.py(), builder.tape, self.node, lazy)?;
+                builder.content(self.node)
+            }
+        }
     }
 
     /// The object that `convert` makes of the node; see [`Convert`].
@@ -56,10 +83,10 @@ impl Deferred {
         finish: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let convert = Convert { wrap, finish };
-        let Some(builder) = Builder::new(&self.product, memo, Some(&convert)) else {
+        let Some(builder) = Builder::new(&self.product, self.owner.bind(memo.py()), memo, Some(&convert), false) else {
             return Ok(memo.py().None().into_bound(memo.py()));
         };
-        let _paused = Paused::new(memo.py(), builder.tape, self.node)?;
+        let _paused = Paused::new(memo.py(), builder.tape, self.node, false)?;
         let object = builder.object(self.node)?;
         // A shared node was finished when it was closed.
         if builder.tape.is_shared(self.node) { Ok(object) } else { convert.finish.call1((object,)) }
@@ -109,17 +136,24 @@ pub fn links(product: &Inner) -> Vec<String> {
         .collect()
 }
 
-/// Builds the subtree at `node`; tagged parts stay deferred.
+/// Builds the subtree at `node`; tagged parts stay deferred, and branches below if `lazy`.
 pub fn build<'py>(
     product: &Arc<Inner>,
     node: NodeId,
+    owner: &Bound<'py, PyAny>,
     memo: &Bound<'py, PyDict>,
+    lazy: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Some(builder) = Builder::new(product, memo, None) else {
+    let Some(builder) = Builder::new(product, owner, memo, None, lazy) else {
         return Ok(memo.py().None().into_bound(memo.py()));
     };
-    let _paused = Paused::new(memo.py(), builder.tape, node)?;
-    builder.object(node)
+    let _paused = Paused::new(memo.py(), builder.tape, node, lazy)?;
+    if is_branch(builder.tape, node) { builder.content(node) } else { builder.object(node) }
+}
+
+/// Whether a node is a filled mapping or sequence that needs no conversion.
+fn is_branch(tape: &Tape, node: NodeId) -> bool {
+    tape.count(node) > 0 && tape.tag(node).is_none_or(|tag| matches!(tagged(tag), Tagged::Plain))
 }
 
 fn tape(product: &Inner) -> Option<&Tape> {
@@ -132,9 +166,10 @@ struct Paused<'py> {
 }
 
 impl<'py> Paused<'py> {
-    fn new(py: Python<'py>, tape: &Tape, node: NodeId) -> PyResult<Self> {
+    fn new(py: Python<'py>, tape: &Tape, node: NodeId, lazy: bool) -> PyResult<Self> {
+        let nodes = if lazy { tape.count(node) } else { tape.next(node).saturating_sub(node) as usize };
         // Small trees do not trigger it often enough to pay for the two calls.
-        if tape.next(node).saturating_sub(node) < 500 {
+        if nodes < 500 {
             return Ok(Self { collector: None });
         }
         let gc = py.import("gc")?;
@@ -171,8 +206,11 @@ struct Builder<'a, 'py> {
     product: &'a Arc<Inner>,
     tape: &'a Tape,
     text: &'a [u8],
+    owner: &'a Bound<'py, PyAny>,
     memo: &'a Bound<'py, PyDict>,
     convert: Option<&'a Convert<'py>>,
+    /// Whether branches below the first are deferred.
+    lazy: bool,
     /// The shared nodes being built, outermost first.
     open: RefCell<Vec<NodeId>>,
     /// The outermost place in `open` that an alias met so far points at.
@@ -224,16 +262,20 @@ fn tagged(tag: &str) -> Tagged {
 impl<'a, 'py> Builder<'a, 'py> {
     fn new(
         product: &'a Arc<Inner>,
+        owner: &'a Bound<'py, PyAny>,
         memo: &'a Bound<'py, PyDict>,
         convert: Option<&'a Convert<'py>>,
+        lazy: bool,
     ) -> Option<Self> {
         Some(Self {
             py: memo.py(),
             product,
             tape: tape(product)?,
             text: product.yaml(),
+            owner,
             memo,
             convert,
+            lazy,
             open: RefCell::default(),
             reach: Cell::new(usize::MAX),
             depth: Cell::new(0),
@@ -243,12 +285,21 @@ impl<'a, 'py> Builder<'a, 'py> {
     /// The object for a node; shared nodes are built once.
     fn object(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
         let node = self.tape.resolve(node);
+        self.deeper(node, || if self.tape.is_shared(node) { self.shared(node) } else { self.fresh(node) })
+    }
+
+    /// Goes one level down, unless that is too deep.
+    fn deeper(
+        &self,
+        node: NodeId,
+        make: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let depth = self.depth.get();
         if depth > MAX_DEPTH {
             return Err(self.error(node, "nodes and aliases are nested too deeply"));
         }
         self.depth.set(depth.saturating_add(1));
-        let object = if self.tape.is_shared(node) { self.shared(node) } else { self.fresh(node) };
+        let object = make();
         self.depth.set(depth);
         object
     }
@@ -282,10 +333,19 @@ impl<'a, 'py> Builder<'a, 'py> {
     }
 
     fn fresh(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        if self.lazy && is_branch(self.tape, node) {
+            return self.deferred(node);
+        }
         match self.tape.tag(node) {
             None => self.content(node),
             Some(tag) => self.tagged(node, tag),
         }
+    }
+
+    fn deferred(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        let owner = self.owner.clone().unbind();
+        let deferred = Deferred { product: Arc::clone(self.product), node, owner };
+        Ok(Bound::new(self.py, deferred)?.into_any())
     }
 
     fn tagged(&self, node: NodeId, tag: &str) -> PyResult<Bound<'py, PyAny>> {
@@ -314,10 +374,7 @@ impl<'a, 'py> Builder<'a, 'py> {
             }
             Tagged::Complex if self.tape.kind(node) == Kind::Scalar => self.complex(node),
             other => {
-                let Some(convert) = self.convert else {
-                    let deferred = Deferred { product: Arc::clone(self.product), node };
-                    return Ok(Bound::new(self.py, deferred)?.into_any());
-                };
+                let Some(convert) = self.convert else { return self.deferred(node) };
                 if matches!(other, Tagged::Array) || self.tape.kind(node) == Kind::Scalar {
                     return convert.wrap.call1((tag, self.content(node)?));
                 }
@@ -417,16 +474,29 @@ impl<'a, 'py> Builder<'a, 'py> {
             if !self.tape.is_merge(key) {
                 continue;
             }
-            let value = self.object(value)?;
-            if let Ok(list) = value.cast::<PyList>() {
-                for item in list.iter().collect::<Vec<_>>().into_iter().rev() {
-                    map.update(item.cast::<PyDict>()?.as_mapping())?;
+            let value = self.tape.resolve(value);
+            if self.tape.kind(value) == Kind::Sequence {
+                let items: Vec<NodeId> = self.tape.children(value).collect();
+                for item in items.into_iter().rev() {
+                    map.update(self.merged(item)?.cast::<PyDict>()?.as_mapping())?;
                 }
             } else {
-                map.update(value.cast::<PyDict>()?.as_mapping())?;
+                map.update(self.merged(value)?.cast::<PyDict>()?.as_mapping())?;
             }
         }
         Ok(())
+    }
+
+    /// A mapping to be merged into another, made now also where branches are deferred.
+    fn merged(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        let node = self.tape.resolve(node);
+        if self.tape.kind(node) != Kind::Mapping {
+            return Err(self.error(node, "a merge key needs a mapping or a list of mappings"));
+        }
+        match self.memo.get_item(node)? {
+            Some(known) if known.is_instance_of::<PyDict>() => Ok(known),
+            _ => self.deeper(node, || self.content(node)),
+        }
     }
 
     fn scalar(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
