@@ -1,0 +1,21 @@
+//! ASDF: the file, its YAML tree as a tape, its binary blocks.
+//!
+//! [`AsdfFile::parse`] finds the parts; [`Tape`] is the tree; [`Scalar`] what a leaf means; [`Block`] and
+//! [`decompress`] the binary data. The text of the tree is read by a fast tier that knows what ASDF writers
+//! emit, and by a strict tier that decides everything else exactly as libyaml does.
+
+mod block;
+mod build;
+mod compress;
+mod fast;
+mod file;
+mod scalar;
+mod strict;
+mod tag;
+mod tape;
+
+pub use block::{Block, MAGIC};
+pub use compress::{Compression, decompress};
+pub use file::AsdfFile;
+pub use scalar::{BigInt, Date, DateTime, Scalar};
+pub use tape::{Kind, MAX_DEPTH, NodeId, Style, Tape};
