@@ -57,11 +57,12 @@ def listed() -> list[Listed]:
 
 def unlisted(differences: list[Difference], known: list[Listed], file: str) -> list[str]:
     """Return the differences that no entry explains, as text."""
-    return [
-        str(difference)
-        for difference in differences
-        if not any([entry.covers(difference, file) for entry in known])
-    ]
+    found = []
+    for difference in differences:
+        covered = [entry.covers(difference, file) for entry in known]  # all: each counts its use
+        if not any(covered):
+            found.append(str(difference))
+    return found
 
 
 def compare(reference: Any, ours: Any) -> list[Difference]:

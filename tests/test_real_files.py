@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ class Observed(NamedTuple):
     our_warnings: set[str]
 
 
-@lru_cache(maxsize=None)
+@cache
 def observed(path: Path) -> Observed:
     """Open one file with both, once for all tests: the reference takes its time."""
     with warnings.catch_warnings(record=True) as caught:

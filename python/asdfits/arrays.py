@@ -62,7 +62,7 @@ class Column(NamedTuple):
     unit: str | None
 
 
-class Row(np.record):
+class Row(np.record):  # type: ignore[misc]  # numpy calls it final, and subclasses it itself
     """One row of a `Table`."""
 
     def __getitem__(self, key: Any) -> Any:
@@ -158,15 +158,19 @@ def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
     if hdu.kind == "BINTABLE":
         return _table(product, index)
     if hdu.kind == "OTHER":
-        return np.frombuffer(product.region(hdu.data_at, hdu.announced), "u1")
+        return _view(product, hdu.data_at, hdu.announced, "u1")
     return _by_astropy(product, index)
+
+
+def _view(product: Product, at: int, length: int, dtype: Any) -> np.ndarray[Any, Any]:
+    """Bytes of the file as an array; the array keeps the map alive."""
+    return np.frombuffer(memoryview(product.region(at, length)), dtype)
 
 
 def _image(product: Product, index: int) -> np.ndarray[Any, Any]:
     bitpix, shape, scale, zero, blank = product.image(index)
     hdu = product.hdu(index)
-    stored = np.frombuffer(product.region(hdu.data_at, hdu.announced), _STORED[bitpix])
-    stored = stored.reshape(shape)
+    stored = _view(product, hdu.data_at, hdu.announced, _STORED[bitpix]).reshape(shape)
     if scale == 1 and zero == 0 and (blank is None or bitpix < 0):
         return stored
     unsigned = _offset_integers(stored, scale, zero)
@@ -211,9 +215,7 @@ def _table(product: Product, index: int) -> np.ndarray[Any, Any] | None:
     dtype = np.dtype(
         {"names": names, "formats": formats, "offsets": offsets, "itemsize": row}
     )
-    stored = np.frombuffer(product.region(hdu.data_at, row * rows), dtype) if row else (
-        np.zeros(rows, dtype)
-    )
+    stored = _view(product, hdu.data_at, row * rows, dtype) if row else np.zeros(rows, dtype)
     computed = {
         name: values
         for name, ((_, code, *_), _, scale, zero, _) in zip(names, columns, strict=True)

@@ -48,7 +48,7 @@ def _message(error: BaseException) -> str:
     return str(error)
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"asdfits: warning: {message}", file=sys.stderr)
 
 

@@ -31,8 +31,8 @@ class History:
     def _own(self) -> list[Any]:
         history = self._tree.setdefault("history", {})
         if isinstance(history, dict):
-            return history.setdefault("entries", [])  # type: ignore[no-any-return]
-        return history  # type: ignore[no-any-return]
+            return history.setdefault("entries", [])
+        return history
 
     def append(self, entry: Any, software: Any = None) -> None:
         """Add an entry: a dict, or a text that becomes one."""

@@ -15,7 +15,7 @@ from .models import JwstDataModel, model_class
 __all__ = ["open", "read_metadata"]
 
 
-def open(
+def open(  # noqa: A001  # what users call it
     init: str | os.PathLike[str] | JwstDataModel,
     guess: bool = True,
     **kwargs: Any,

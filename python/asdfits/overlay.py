@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from .errors import ValidationError, ValidationWarning
@@ -196,7 +197,7 @@ def _cards_of(
             yield row, _path(row.path, item), found[0], value
 
 
-@lru_cache(maxsize=None)
+@cache
 def _rows(
     schema: ModelSchema,
 ) -> tuple[tuple[tuple[str, str, Keyword], ...], tuple[tuple[str, str, Keyword], ...]]:
@@ -260,7 +261,7 @@ def _put_arrays(tree: dict[str, Any], schema: ModelSchema, versions: _Versions) 
 def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
     """Store `value`, making the dicts and lists on the way; lists grow by empty dicts."""
     cursor: Any = tree
-    for part, after in zip(path, path[1:], strict=False):
+    for part, after in pairwise(path):
         if isinstance(part, int):
             while len(cursor) <= part:
                 cursor.append({})
@@ -295,7 +296,7 @@ def _put_extra(
         tree["extra_fits"] = extra
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_builtin(keyword: str) -> bool:
     """Tell whether FITS libraries manage a card themselves: it says how data are stored."""
     return (
@@ -324,15 +325,17 @@ def _put_history(tree: dict[str, Any], file: File) -> None:
     if isinstance(entries, list):
         each = [child(entries, place) for place in range(len(entries))]
         texts = [e.get("description") if isinstance(e, dict) else e for e in each]
-        if all(isinstance(t, str) for t in texts) and cards == [c for t in texts for c in _split(t)]:
+        if cards == [line for text in texts for line in _split(text)]:
             # Files of ASDF standard 1.1 and before have the entries themselves here.
             tree["history"] = history if isinstance(history, dict) else {"entries": entries}
             return
     tree["history"] = {"entries": [{"description": card} for card in cards]}
 
 
-def _split(text: str) -> list[str]:
-    """A text as the HISTORY cards that hold it."""
+def _split(text: Any) -> list[str]:
+    """A text as the HISTORY cards that hold it; none for what is no text."""
+    if not isinstance(text, str):
+        return []
     return [text[i : i + 72].rstrip() for i in range(0, len(text), 72)] or [""]
 
 

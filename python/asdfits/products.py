@@ -43,7 +43,7 @@ _LEVELS = {
     ),
 }
 # Made by stage 2 for one exposure and by stage 3 for one source; the root of the name tells.
-_BOTH = "i2d s2d s3d x1d x1dints".split()
+_BOTH = ("i2d", "s2d", "s3d", "x1d", "x1dints")
 
 _STAGES = {
     suffix: Stage(suffix, level, stage, mast)

@@ -14,7 +14,7 @@ import numpy as np
 
 __all__ = ["asdf_hdu", "card", "header", "image", "image_product", "padded", "product"]
 
-Card = tuple[str, Any]
+Card = tuple[str, Any] | tuple[str, Any, str]
 
 NAME = "jw00001001001_01101_00001_nrca1_cal.fits"
 

@@ -97,7 +97,7 @@ class ObjectNode(Node):
 
     def _own(self) -> dict[str, Any]:
         """The dict to write to."""
-        return self._instance  # type: ignore[no-any-return]
+        return self._instance
 
     def __dir__(self) -> list[str]:
         known = self._schema.properties if self._schema is not None else None
@@ -221,7 +221,7 @@ class _Object(ObjectNode):
 
     @property
     def _ctx(self) -> DataModel:
-        return self._parent._ctx  # type: ignore[no-any-return]
+        return self._parent._ctx
 
     def _own(self) -> dict[str, Any]:
         if not self._attached:
@@ -229,7 +229,7 @@ class _Object(ObjectNode):
             # Another node for the same absent branch may have been first.
             object.__setattr__(self, "_instance", parent.setdefault(self._name, self._instance))
             object.__setattr__(self, "_attached", True)
-        return self._instance  # type: ignore[no-any-return]
+        return self._instance
 
     def __repr__(self) -> str:
         return f"<{self._name}: {', '.join(map(str, self._instance)) or 'empty'}>"
@@ -262,7 +262,7 @@ class ListNode(Node):
             parent = self._parent._own()  # type: ignore[attr-defined]
             self._instance = parent.setdefault(self._name, self._instance)
             self._attached = True
-        return self._instance  # type: ignore[no-any-return]
+        return self._instance
 
     def _item(self, index: int) -> SchemaNode | None:
         return self._schema.item(index) if self._schema is not None else None

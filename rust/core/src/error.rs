@@ -39,7 +39,12 @@ pub struct Error {
 impl Error {
     /// A fault of `kind` at byte `at`.
     pub fn new(kind: ErrorKind, at: u64, message: impl Into<String>) -> Self {
-        Self { kind, at: Some(at), errno: None, message: message.into() }
+        Self {
+            kind,
+            at: Some(at),
+            errno: None,
+            message: message.into(),
+        }
     }
 
     /// Bytes that break the standard at byte `at`.
@@ -63,8 +68,17 @@ impl From<std::io::Error> for Error {
         let errno = error.raw_os_error();
         let message = error.to_string();
         // The number goes along by itself; the message need not repeat it.
-        let message = message.split(" (os error").next().unwrap_or_default().to_owned();
-        Self { kind: ErrorKind::Io(error.kind()), at: None, errno, message }
+        let message = message
+            .split(" (os error")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        Self {
+            kind: ErrorKind::Io(error.kind()),
+            at: None,
+            errno,
+            message,
+        }
     }
 }
 

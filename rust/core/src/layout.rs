@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::fits::hdu::{Hdu, Kind};
 use crate::fits::card;
+use crate::fits::hdu::{Hdu, Kind};
 use crate::{Error, Result};
 
 /// All HDUs of a file, indexed.
@@ -32,7 +32,10 @@ impl Layout {
     pub fn read(file: &[u8]) -> Result<Self> {
         let start = file.get(..9).unwrap_or(file);
         if !start.starts_with(b"SIMPLE  =") {
-            return Err(Error::format(0, format!("{}, expected `SIMPLE  =`", describe(start))));
+            return Err(Error::format(
+                0,
+                format!("{}, expected `SIMPLE  =`", describe(start)),
+            ));
         }
         let mut layout = Self::default();
         layout.push(Hdu::read(file, 0, true)?);
@@ -55,13 +58,20 @@ impl Layout {
         if last.is_cut() {
             let message = format!(
                 "HDU {} ({}) announces {} bytes of data from byte {}, but the file ends after {}",
-                self.hdus.len().saturating_sub(1), last.name, last.announced, last.data_at, last.data_len
+                self.hdus.len().saturating_sub(1),
+                last.name,
+                last.announced,
+                last.data_at,
+                last.data_len
             );
             self.warnings.push(Error::truncated(size, message));
             return None;
         }
         let at = last.end()?;
-        let rest = usize::try_from(at).ok().and_then(|at| file.get(at..)).unwrap_or_default();
+        let rest = usize::try_from(at)
+            .ok()
+            .and_then(|at| file.get(at..))
+            .unwrap_or_default();
         if rest.is_empty() {
             return None;
         }
@@ -82,10 +92,10 @@ impl Layout {
 
     fn push(&mut self, hdu: Hdu) {
         let index = self.hdus.len();
-        let named = self
-            .names
-            .entry(hdu.name.clone())
-            .or_insert_with(|| Named { first: index, versions: HashMap::new() });
+        let named = self.names.entry(hdu.name.clone()).or_insert_with(|| Named {
+            first: index,
+            versions: HashMap::new(),
+        });
         named.versions.entry(hdu.version).or_insert(index);
         self.hdus.push(hdu);
     }
@@ -106,9 +116,10 @@ impl Layout {
     pub fn linked(&self, source: &str) -> Option<usize> {
         let place = source.strip_prefix("fits:")?;
         match place.rsplit_once(',') {
-            Some((name, version)) => {
-                self.versioned(&name.trim().to_ascii_uppercase(), version.trim().parse().ok()?)
-            }
+            Some((name, version)) => self.versioned(
+                &name.trim().to_ascii_uppercase(),
+                version.trim().parse().ok()?,
+            ),
             None => place.parse().ok().filter(|&index| index < self.hdus.len()),
         }
     }
@@ -123,7 +134,10 @@ impl Layout {
         let hdu = self.hdus.get(index)?;
         let data = hdu.data(file);
         let heap = match hdu.kind {
-            Kind::BinTable => hdu.header(file).integer("THEAP").and_then(|at| u64::try_from(at).ok())
+            Kind::BinTable => hdu
+                .header(file)
+                .integer("THEAP")
+                .and_then(|at| u64::try_from(at).ok())
                 .or_else(|| hdu.announced.checked_sub(hdu.heap)),
             _ => None,
         };
@@ -148,18 +162,24 @@ fn describe(bytes: &[u8]) -> String {
     if bytes.starts_with(b"#ASDF") {
         return "found the start of a plain ASDF file".to_owned();
     }
-    let text: String = card::ascii(bytes).chars().map(|c| if c.is_ascii_control() { '.' } else { c }).collect();
+    let text: String = card::ascii(bytes)
+        .chars()
+        .map(|c| if c.is_ascii_control() { '.' } else { c })
+        .collect();
     format!("found `{text}`")
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::fits::BLOCK;
     use super::*;
+    use crate::fits::BLOCK;
 
     fn header(cards: &[&str]) -> Vec<u8> {
-        let mut bytes: Vec<u8> =
-            cards.iter().chain(&["END"]).flat_map(|card| format!("{card:<80}").into_bytes()).collect();
+        let mut bytes: Vec<u8> = cards
+            .iter()
+            .chain(&["END"])
+            .flat_map(|card| format!("{card:<80}").into_bytes())
+            .collect();
         bytes.resize(bytes.len().next_multiple_of(BLOCK as usize), b' ');
         bytes
     }
@@ -191,10 +211,19 @@ mod tests {
         let file = product();
         let layout = Layout::read(&file).unwrap();
         assert_eq!(layout.hdus.len(), 3);
-        assert_eq!((layout.first("SCI"), layout.versioned("SCI", 2)), (Some(1), Some(2)));
+        assert_eq!(
+            (layout.first("SCI"), layout.versioned("SCI", 2)),
+            (Some(1), Some(2))
+        );
         assert_eq!(layout.versioned("SCI", 3), None);
-        assert_eq!((layout.linked("fits:SCI,2"), layout.linked("fits:1")), (Some(2), Some(1)));
-        assert_eq!((layout.linked("fits:SCI,9"), layout.linked("fits:3")), (None, None));
+        assert_eq!(
+            (layout.linked("fits:SCI,2"), layout.linked("fits:1")),
+            (Some(2), Some(1))
+        );
+        assert_eq!(
+            (layout.linked("fits:SCI,9"), layout.linked("fits:3")),
+            (None, None)
+        );
         assert_eq!(layout.hdus[2].data(&file), [7; 12]);
         assert!(layout.warnings.is_empty());
     }
@@ -206,7 +235,8 @@ mod tests {
             match Layout::read(&file[..length]) {
                 Ok(layout) => {
                     let whole = length == BLOCK as usize || length == 3 * BLOCK as usize;
-                    let padded = layout.hdus.iter().all(|hdu| !hdu.is_cut()) && layout.warnings.is_empty();
+                    let padded =
+                        layout.hdus.iter().all(|hdu| !hdu.is_cut()) && layout.warnings.is_empty();
                     assert!(whole || padded || !layout.warnings.is_empty(), "{length}");
                     for warning in layout.warnings {
                         assert!(warning.at.unwrap() <= length as u64, "{length}: {warning}");
@@ -219,7 +249,12 @@ mod tests {
 
     #[test]
     fn absurd_sizes_are_refused_without_allocation() {
-        for naxis1 in ["1000000000000000000", "99999999999999999999999", "-1", "'x'"] {
+        for naxis1 in [
+            "1000000000000000000",
+            "99999999999999999999999",
+            "-1",
+            "'x'",
+        ] {
             let mut file = header(&["SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0"]);
             file.extend(header(&[
                 "XTENSION= 'IMAGE   '",
@@ -229,7 +264,11 @@ mod tests {
                 "NAXIS2  = 1000000000000000000",
             ]));
             let layout = Layout::read(&file).unwrap();
-            assert_eq!((layout.hdus.len(), layout.warnings.len()), (1, 1), "{naxis1}");
+            assert_eq!(
+                (layout.hdus.len(), layout.warnings.len()),
+                (1, 1),
+                "{naxis1}"
+            );
         }
     }
 

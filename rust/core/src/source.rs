@@ -38,7 +38,12 @@ impl Source {
         if metadata.is_dir() {
             let message = "is a folder, expected a file".to_owned();
             let kind = ErrorKind::Io(std::io::ErrorKind::IsADirectory);
-            return Err(Error { kind, at: None, errno: Some(EISDIR), message });
+            return Err(Error {
+                kind,
+                at: None,
+                errno: Some(EISDIR),
+                message,
+            });
         }
         if !metadata.is_file() {
             // A pipe has no length and cannot be mapped.
@@ -54,12 +59,19 @@ impl Source {
         if view.starts_with(GZIP) {
             return Ok(Self::Bytes(gunzip(&view)?));
         }
-        Ok(Self::Mapped { view, pages: Arc::new(pages) })
+        Ok(Self::Mapped {
+            view,
+            pages: Arc::new(pages),
+        })
     }
 
     /// Takes bytes in memory, decompressed if they are gzip.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
-        Ok(Self::Bytes(if bytes.starts_with(GZIP) { gunzip(&bytes)? } else { bytes }))
+        Ok(Self::Bytes(if bytes.starts_with(GZIP) {
+            gunzip(&bytes)?
+        } else {
+            bytes
+        }))
     }
 
     /// All bytes, to be parsed.
@@ -78,12 +90,18 @@ impl Source {
         let length = usize::try_from(length).ok()?;
         let copy = self.bytes().get(start..start.checked_add(length)?)?;
         Some(match self {
-            Self::Mapped { pages, .. } => {
-                Region { memory: Memory::Pages(Arc::clone(pages)), start, length }
-            }
+            Self::Mapped { pages, .. } => Region {
+                memory: Memory::Pages(Arc::clone(pages)),
+                start,
+                length,
+            },
             Self::Bytes(_) => {
                 let owned = copy.to_vec().into_boxed_slice();
-                Region { memory: Memory::Owned(Box::into_raw(owned)), start: 0, length }
+                Region {
+                    memory: Memory::Owned(Box::into_raw(owned)),
+                    start: 0,
+                    length,
+                }
             }
         })
     }
@@ -109,12 +127,14 @@ fn map(file: &File) -> Result<(Mmap, MmapRaw)> {
 /// Decompresses gzip members one after the other; memory grows with what comes out.
 fn gunzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    MultiGzDecoder::new(bytes).read_to_end(&mut out).map_err(|error| Error {
-        kind: ErrorKind::Format,
-        at: None,
-        errno: None,
-        message: format!("the gzip data break off after {} bytes: {error}", out.len()),
-    })?;
+    MultiGzDecoder::new(bytes)
+        .read_to_end(&mut out)
+        .map_err(|error| Error {
+            kind: ErrorKind::Format,
+            at: None,
+            errno: None,
+            message: format!("the gzip data break off after {} bytes: {error}", out.len()),
+        })?;
     Ok(out)
 }
 
@@ -181,7 +201,10 @@ mod tests {
     fn a_folder_and_a_missing_file_are_named_as_such() {
         let folder = std::env::temp_dir();
         let kind = |path: &Path| Source::open(path).unwrap_err().kind;
-        assert_eq!(kind(&folder), ErrorKind::Io(std::io::ErrorKind::IsADirectory));
+        assert_eq!(
+            kind(&folder),
+            ErrorKind::Io(std::io::ErrorKind::IsADirectory)
+        );
         assert_eq!(
             kind(&folder.join("no such product.fits")),
             ErrorKind::Io(std::io::ErrorKind::NotFound)
@@ -193,7 +216,10 @@ mod tests {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packer.write_all(b"SIMPLE").unwrap();
         let packed = packer.finish().unwrap();
-        assert_eq!(Source::from_bytes(packed.clone()).unwrap().bytes(), b"SIMPLE");
+        assert_eq!(
+            Source::from_bytes(packed.clone()).unwrap().bytes(),
+            b"SIMPLE"
+        );
         assert!(Source::from_bytes(packed[..packed.len() - 9].to_vec()).is_err());
     }
 

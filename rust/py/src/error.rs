@@ -7,8 +7,18 @@ use pyo3::create_exception;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
-create_exception!(asdfits, FormatError, PyValueError, "The bytes of a file break the FITS or ASDF standard.");
-create_exception!(asdfits, UnsupportedError, FormatError, "The file is legal, but asdfits does not read this part of it.");
+create_exception!(
+    asdfits,
+    FormatError,
+    PyValueError,
+    "The bytes of a file break the FITS or ASDF standard."
+);
+create_exception!(
+    asdfits,
+    UnsupportedError,
+    FormatError,
+    "The file is legal, but asdfits does not read this part of it."
+);
 
 /// An exception that names the path, the place and the fault.
 ///

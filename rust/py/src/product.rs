@@ -40,8 +40,19 @@ impl Inner {
             let length = bytes.len() as u64;
             return match AsdfFile::parse(bytes, 0) {
                 Ok(file) => {
-                    let asdf = Some(Embedded { hdu: None, at: 0, length, file });
-                    Ok(Self { path, source, layout: Layout::default(), asdf, hash: OnceLock::new() })
+                    let asdf = Some(Embedded {
+                        hdu: None,
+                        at: 0,
+                        length,
+                        file,
+                    });
+                    Ok(Self {
+                        path,
+                        source,
+                        layout: Layout::default(),
+                        asdf,
+                        hash: OnceLock::new(),
+                    })
                 }
                 Err(error) => Err((path, None, error)),
             };
@@ -53,8 +64,12 @@ impl Inner {
         let asdf = match layout.asdf(bytes) {
             None => None,
             Some((hdu, range)) => {
-                let slice = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-                let slice = slice.and_then(|(from, to)| bytes.get(from..to)).unwrap_or_default();
+                let slice = usize::try_from(range.start)
+                    .ok()
+                    .zip(usize::try_from(range.end).ok());
+                let slice = slice
+                    .and_then(|(from, to)| bytes.get(from..to))
+                    .unwrap_or_default();
                 match AsdfFile::parse(slice, range.start) {
                     Ok(file) => Some(Embedded {
                         hdu: Some(hdu),
@@ -69,7 +84,13 @@ impl Inner {
                 }
             }
         };
-        Ok(Self { path, source, layout, asdf, hash: OnceLock::new() })
+        Ok(Self {
+            path,
+            source,
+            layout,
+            asdf,
+            hash: OnceLock::new(),
+        })
     }
 
     /// The bytes of the ASDF file.
@@ -77,7 +98,9 @@ impl Inner {
         let Some(asdf) = &self.asdf else { return &[] };
         let end = asdf.at.saturating_add(asdf.length);
         let range = usize::try_from(asdf.at).ok().zip(usize::try_from(end).ok());
-        range.and_then(|(from, to)| self.source.bytes().get(from..to)).unwrap_or_default()
+        range
+            .and_then(|(from, to)| self.source.bytes().get(from..to))
+            .unwrap_or_default()
     }
 
     /// The text of the tree.
@@ -88,15 +111,25 @@ impl Inner {
 
     /// An exception that says in which HDU the fault lies.
     pub fn error(&self, error: &Error) -> PyErr {
-        let holds = |hdu: &fits::Hdu| error.at.is_some_and(|at| hdu.at <= at && hdu.end().is_none_or(|end| at < end));
+        let holds = |hdu: &fits::Hdu| {
+            error
+                .at
+                .is_some_and(|at| hdu.at <= at && hdu.end().is_none_or(|end| at < end))
+        };
         let hdus = &self.layout.hdus;
-        let place = hdus.iter().position(holds).and_then(|i| hdus.get(i).map(|hdu| name(i, hdu)));
+        let place = hdus
+            .iter()
+            .position(holds)
+            .and_then(|i| hdus.get(i).map(|hdu| name(i, hdu)));
         raise(error, &self.path, place.as_deref())
     }
 
     fn hdu(&self, index: usize) -> PyResult<&fits::Hdu> {
         self.layout.hdus.get(index).ok_or_else(|| {
-            PyIndexError::new_err(format!("there are {} HDUs, none is {index}", self.layout.hdus.len()))
+            PyIndexError::new_err(format!(
+                "there are {} HDUs, none is {index}",
+                self.layout.hdus.len()
+            ))
         })
     }
 }
@@ -117,13 +150,19 @@ pub struct Product {
 }
 
 impl Product {
-    fn from_source(py: Python<'_>, path: PathBuf, open: impl FnOnce(&Path) -> Result<Source, Error> + Send) -> PyResult<Self> {
+    fn from_source(
+        py: Python<'_>,
+        path: PathBuf,
+        open: impl FnOnce(&Path) -> Result<Source, Error> + Send,
+    ) -> PyResult<Self> {
         let read = py.detach(|| match open(&path) {
             Ok(source) => Inner::read(path, source),
             Err(error) => Err((path, None, error)),
         });
         let inner = read.map_err(|(path, place, error)| raise(&error, &path, place.as_deref()))?;
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 }
 
@@ -159,7 +198,12 @@ impl Product {
     #[getter]
     fn warnings(&self) -> Vec<String> {
         let path = self.inner.path.display();
-        self.inner.layout.warnings.iter().map(|warning| format!("{path}: {warning}")).collect()
+        self.inner
+            .layout
+            .warnings
+            .iter()
+            .map(|warning| format!("{path}: {warning}"))
+            .collect()
     }
 
     fn __len__(&self) -> usize {
@@ -167,12 +211,20 @@ impl Product {
     }
 
     fn hdu(&self, index: usize) -> PyResult<Hdu> {
-        Ok(Hdu { index, inner: self.inner.hdu(index)?.clone() })
+        Ok(Hdu {
+            index,
+            inner: self.inner.hdu(index)?.clone(),
+        })
     }
 
     /// (name, version) of every HDU, in file order.
     fn names(&self) -> Vec<(&str, i64)> {
-        self.inner.layout.hdus.iter().map(|hdu| (hdu.name.as_str(), hdu.version)).collect()
+        self.inner
+            .layout
+            .hdus
+            .iter()
+            .map(|hdu| (hdu.name.as_str(), hdu.version))
+            .collect()
     }
 
     #[pyo3(signature = (name, version = None))]
@@ -194,7 +246,12 @@ impl Product {
     /// All cards of a header as `[keyword, value, comment]`.
     fn cards<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        for card in self.inner.hdu(index)?.header(self.inner.source.bytes()).cards() {
+        for card in self
+            .inner
+            .hdu(index)?
+            .header(self.inner.source.bytes())
+            .cards()
+        {
             list.append(fits_card(py, &card)?)?;
         }
         Ok(list)
@@ -203,7 +260,12 @@ impl Product {
     /// Keyword -> value of a header; the first card of a keyword counts, commentary is left out.
     fn values<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyDict>> {
         let values = PyDict::new(py);
-        for card in self.inner.hdu(index)?.header(self.inner.source.bytes()).cards() {
+        for card in self
+            .inner
+            .hdu(index)?
+            .header(self.inner.source.bytes())
+            .cards()
+        {
             if matches!(card.keyword.as_ref(), "" | "COMMENT" | "HISTORY") {
                 continue;
             }
@@ -216,7 +278,12 @@ impl Product {
     }
 
     /// The value of one keyword, or None; only its card is parsed.
-    fn value<'py>(&self, py: Python<'py>, index: usize, keyword: &str) -> PyResult<Bound<'py, PyAny>> {
+    fn value<'py>(
+        &self,
+        py: Python<'py>,
+        index: usize,
+        keyword: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let header = self.inner.hdu(index)?.header(self.inner.source.bytes());
         fits_value(py, &header.value(&keyword.to_ascii_uppercase()))
     }
@@ -224,19 +291,34 @@ impl Product {
     /// The texts of all cards with a commentary keyword, such as HISTORY.
     fn commentary(&self, index: usize, keyword: &str) -> PyResult<Vec<String>> {
         let header = self.inner.hdu(index)?.header(self.inner.source.bytes());
-        Ok(header.commentary(keyword).map(|text| text.into_owned()).collect())
+        Ok(header
+            .commentary(keyword)
+            .map(|text| text.into_owned())
+            .collect())
     }
 
     /// The raw bytes of a header, padding included.
     fn header_bytes<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, self.inner.hdu(index)?.header(self.inner.source.bytes()).bytes()))
+        Ok(PyBytes::new(
+            py,
+            self.inner
+                .hdu(index)?
+                .header(self.inner.source.bytes())
+                .bytes(),
+        ))
     }
 
     /// (bitpix, shape, BSCALE, BZERO, BLANK) of an image HDU.
     fn image(&self, index: usize) -> PyResult<(i64, Vec<u64>, f64, f64, Option<i64>)> {
         let hdu = self.inner.hdu(index)?;
         let image = Image::read(hdu, &hdu.header(self.inner.source.bytes()));
-        Ok((image.bitpix, image.shape, image.scale, image.zero, image.blank))
+        Ok((
+            image.bitpix,
+            image.shape,
+            image.scale,
+            image.zero,
+            image.blank,
+        ))
     }
 
     /// (bytes of a row, rows, columns) of a binary table.
@@ -267,7 +349,10 @@ impl Product {
     fn header_hash(&self, py: Python<'_>) -> (String, Vec<usize>) {
         let inner = &self.inner;
         py.detach(|| {
-            inner.hash.get_or_init(|| header_hash(inner.source.bytes(), &inner.layout.hdus)).clone()
+            inner
+                .hash
+                .get_or_init(|| header_hash(inner.source.bytes(), &inner.layout.hdus))
+                .clone()
         })
     }
 
@@ -276,7 +361,14 @@ impl Product {
     fn asdf(&self) -> Option<AsdfFacts<'_>> {
         let asdf = self.inner.asdf.as_ref()?;
         let file = &asdf.file;
-        Some((asdf.hdu, asdf.at, asdf.length, file.yaml().len(), file.blocks().len(), file.standard()))
+        Some((
+            asdf.hdu,
+            asdf.at,
+            asdf.length,
+            file.yaml().len(),
+            file.blocks().len(),
+            file.standard(),
+        ))
     }
 
     /// The YAML text of the tree.
@@ -293,7 +385,12 @@ impl Product {
         memo: &Bound<'py, PyDict>,
         lazy: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        match self.inner.asdf.as_ref().and_then(|asdf| asdf.file.tape().root()) {
+        match self
+            .inner
+            .asdf
+            .as_ref()
+            .and_then(|asdf| asdf.file.tape().root())
+        {
             Some(root) => tree::build(&self.inner, root, owner, memo, lazy),
             None => Ok(PyDict::new(memo.py()).into_any()),
         }
@@ -307,7 +404,8 @@ impl Product {
         memo: &Bound<'py, PyDict>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let node = tree::find(&self.inner, &path);
-        node.map(|node| tree::build(&self.inner, node, owner, memo, false)).transpose()
+        node.map(|node| tree::build(&self.inner, node, owner, memo, false))
+            .transpose()
     }
 
     /// The HDU that a `fits:…` source names.
@@ -333,11 +431,21 @@ impl Product {
             Err(_) => blocks.len().checked_sub(number.unsigned_abs()),
         };
         let Some((asdf, block)) = asdf.zip(index.and_then(|index| blocks.get(index))) else {
-            let message = format!("the tree names binary block {number}, but there are {}", blocks.len());
-            return Err(self.inner.error(&Error::format(asdf.map_or(0, |asdf| asdf.at), message)));
+            let message = format!(
+                "the tree names binary block {number}, but there are {}",
+                blocks.len()
+            );
+            return Err(self
+                .inner
+                .error(&Error::format(asdf.map_or(0, |asdf| asdf.at), message)));
         };
         let at = asdf.at.saturating_add(block.data_at as u64);
-        Ok((at, block.data_len as u64, block.data_size, block.compression.to_vec()))
+        Ok((
+            at,
+            block.data_len as u64,
+            block.data_size,
+            block.compression.to_vec(),
+        ))
     }
 
     fn __repr__(&self) -> String {
@@ -348,7 +456,13 @@ impl Product {
 type AsdfFacts<'a> = (Option<usize>, u64, u64, usize, usize, Option<&'a str>);
 
 /// ((name, code, repeat, offset, width, dims), unit, TSCAL, TZERO, TNULL)
-type Column = ((String, char, u64, u64, u64, Vec<u64>), Option<String>, f64, f64, Option<i64>);
+type Column = (
+    (String, char, u64, u64, u64, Vec<u64>),
+    Option<String>,
+    f64,
+    f64,
+    Option<i64>,
+);
 
 /// What the layout says of one HDU.
 #[pyclass(frozen, module = "asdfits._core")]

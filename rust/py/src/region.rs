@@ -26,7 +26,11 @@ impl Region {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut ffi::Py_buffer,
+        flags: c_int,
+    ) -> PyResult<()> {
         let region = &slf.get().inner;
         let length = ffi::Py_ssize_t::try_from(region.len())
             .map_err(|_| PyBufferError::new_err("the region is too long for a buffer"))?;
@@ -34,11 +38,26 @@ impl Region {
         // `length` bytes, reads and writes, while the Region lives; the buffer takes a reference to
         // `slf`, so the Region lives until the last array over it is gone.
         let status = unsafe {
-            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), region.address().cast(), length, 0, flags)
+            ffi::PyBuffer_FillInfo(
+                view,
+                slf.as_ptr(),
+                region.address().cast(),
+                length,
+                0,
+                flags,
+            )
         };
-        if status == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+        if status == 0 {
+            Ok(())
+        } else {
+            Err(PyErr::fetch(slf.py()))
+        }
     }
 
-    #[allow(unsafe_code, clippy::unused_self, reason = "the slot is what makes the class a buffer")]
+    #[allow(
+        unsafe_code,
+        clippy::unused_self,
+        reason = "the slot is what makes the class a buffer"
+    )]
     unsafe fn __releasebuffer__(&self, _view: *mut ffi::Py_buffer) {}
 }

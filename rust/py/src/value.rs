@@ -47,23 +47,33 @@ pub fn yaml_scalar<'py>(py: Python<'py>, scalar: Scalar<'_>) -> PyResult<Bound<'
         }
         Scalar::Float(value) => value.into_bound_py_any(py),
         Scalar::Str(text) | Scalar::Tagged { text, .. } => text.as_ref().into_bound_py_any(py),
-        Scalar::Date(Date { year, month, day }) => {
-            py.import("datetime")?.getattr("date")?.call1((year, month, day))
-        }
+        Scalar::Date(Date { year, month, day }) => py
+            .import("datetime")?
+            .getattr("date")?
+            .call1((year, month, day)),
         Scalar::DateTime(t) => {
             let datetime = py.import("datetime")?;
             let zone = match t.offset {
                 None => py.None().into_bound(py),
                 Some(0) => datetime.getattr("timezone")?.getattr("utc")?,
                 Some(minutes) => {
-                    let delta = datetime.getattr("timedelta")?.call1((0, 0, 0, 0, minutes))?;
+                    let delta = datetime
+                        .getattr("timedelta")?
+                        .call1((0, 0, 0, 0, minutes))?;
                     datetime.getattr("timezone")?.call1((delta,))?
                 }
             };
             let Date { year, month, day } = t.date;
-            datetime
-                .getattr("datetime")?
-                .call1((year, month, day, t.hour, t.minute, t.second, t.microsecond, zone))
+            datetime.getattr("datetime")?.call1((
+                year,
+                month,
+                day,
+                t.hour,
+                t.minute,
+                t.second,
+                t.microsecond,
+                zone,
+            ))
         }
         Scalar::Binary(bytes) => Ok(PyBytes::new(py, &bytes).into_any()),
         _ => Ok(py.None().into_bound(py)),
@@ -72,5 +82,7 @@ pub fn yaml_scalar<'py>(py: Python<'py>, scalar: Scalar<'_>) -> PyResult<Bound<'
 
 /// An integer of any size: Python reads the digits itself.
 fn integer<'py>(py: Python<'py>, digits: &str, radix: u32) -> PyResult<Bound<'py, PyAny>> {
-    py.import("builtins")?.getattr("int")?.call1((digits, radix))
+    py.import("builtins")?
+        .getattr("int")?
+        .call1((digits, radix))
 }

@@ -47,7 +47,10 @@ pub struct Card<'a> {
 pub fn ascii(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.is_ascii() => Cow::Borrowed(text),
-        _ => bytes.iter().map(|&b| if b.is_ascii() { char::from(b) } else { '?' }).collect(),
+        _ => bytes
+            .iter()
+            .map(|&b| if b.is_ascii() { char::from(b) } else { '?' })
+            .collect(),
     }
 }
 
@@ -68,7 +71,13 @@ pub fn read_card(rest: &[u8], at: u64) -> Option<Card<'_>> {
     }
     let commentary = |keyword| {
         let value = Value::Text(ascii(tail.trim_ascii_end()));
-        Some(Card { at, keyword, value, comment: Cow::Borrowed(""), records: 1 })
+        Some(Card {
+            at,
+            keyword,
+            value,
+            comment: Cow::Borrowed(""),
+            records: 1,
+        })
     };
     if matches!(keyword.as_ref(), "" | "COMMENT" | "HISTORY") {
         return commentary(keyword);
@@ -88,28 +97,41 @@ pub fn read_card(rest: &[u8], at: u64) -> Option<Card<'_>> {
         return commentary(keyword);
     };
     let (value, comment) = read_value(field);
-    let card = Card { at, keyword, value, comment, records: 1 };
+    let card = Card {
+        at,
+        keyword,
+        value,
+        comment,
+        records: 1,
+    };
     Some(join_continue(card, rest))
 }
 
 /// Whether a record is the END record: `END`, then nothing that could be part of a keyword.
 pub fn is_end(record: &[u8]) -> bool {
     record.starts_with(b"END")
-        && record.get(3).is_none_or(|b| !matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-'))
+        && record
+            .get(3)
+            .is_none_or(|b| !matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
 /// The keyword and the value field of a `HIERARCH name = value` record, a registered convention.
 fn hierarch(record: &[u8]) -> Option<(Cow<'_, str>, &[u8])> {
     let rest = record.strip_prefix(b"HIERARCH ")?;
     let equals = memchr::memchr(b'=', rest)?;
-    Some((ascii(rest.get(..equals)?.trim_ascii()), rest.get(equals.saturating_add(1)..)?))
+    Some((
+        ascii(rest.get(..equals)?.trim_ascii()),
+        rest.get(equals.saturating_add(1)..)?,
+    ))
 }
 
 /// Appends the CONTINUE records that follow a string ending in `&` (FITS 4.0 §4.2.1.2).
 fn join_continue<'a>(mut card: Card<'a>, rest: &'a [u8]) -> Card<'a> {
     let mut records = rest.chunks_exact(CARD).skip(1);
     loop {
-        let Value::Text(text) = &card.value else { return card };
+        let Value::Text(text) = &card.value else {
+            return card;
+        };
         let Some(record) = records.next().filter(|r| r.starts_with(b"CONTINUE")) else {
             return card;
         };
@@ -147,7 +169,10 @@ fn read_value(field: &[u8]) -> (Value<'_>, Cow<'_, str>) {
         b"F" => Some(Value::Logical(false)),
         _ => read_complex(value).or_else(|| read_number(value)),
     };
-    (parsed.unwrap_or_else(|| Value::Invalid(ascii(value))), comment)
+    (
+        parsed.unwrap_or_else(|| Value::Invalid(ascii(value))),
+        comment,
+    )
 }
 
 /// Reads a quoted string: `''` stands for one quote, trailing blanks do not count (FITS 4.0 §4.2.1.1).
@@ -156,8 +181,14 @@ fn read_text(field: &[u8]) -> (Value<'_>, Cow<'_, str>) {
     let mut doubled = false;
     let mut place = 0_usize;
     let end = loop {
-        let Some(quote) = body.get(place..).and_then(|rest| memchr::memchr(b'\'', rest)) else {
-            return (Value::Invalid(ascii(field.trim_ascii_end())), Cow::Borrowed(""));
+        let Some(quote) = body
+            .get(place..)
+            .and_then(|rest| memchr::memchr(b'\'', rest))
+        else {
+            return (
+                Value::Invalid(ascii(field.trim_ascii_end())),
+                Cow::Borrowed(""),
+            );
         };
         let quote = place.saturating_add(quote);
         if body.get(quote.saturating_add(1)) == Some(&b'\'') {
@@ -172,10 +203,19 @@ fn read_text(field: &[u8]) -> (Value<'_>, Cow<'_, str>) {
     let comment = match after.split_first() {
         None => Cow::Borrowed(""),
         Some((b'/', comment)) => ascii(comment.trim_ascii()),
-        Some(_) => return (Value::Invalid(ascii(field.trim_ascii_end())), Cow::Borrowed("")),
+        Some(_) => {
+            return (
+                Value::Invalid(ascii(field.trim_ascii_end())),
+                Cow::Borrowed(""),
+            );
+        }
     };
     let text = ascii(inside.trim_ascii_end());
-    let text = if doubled { Cow::Owned(text.replace("''", "'")) } else { text };
+    let text = if doubled {
+        Cow::Owned(text.replace("''", "'"))
+    } else {
+        text
+    };
     (Value::Text(text), comment)
 }
 
@@ -184,7 +224,10 @@ fn read_complex(value: &[u8]) -> Option<Value<'_>> {
     let inside = value.strip_prefix(b"(")?.strip_suffix(b")")?;
     let comma = memchr::memchr(b',', inside)?;
     let part = |bytes: Option<&[u8]>| match read_number(bytes?.trim_ascii())? {
-        #[expect(clippy::cast_precision_loss, reason = "a complex value is a pair of doubles")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a complex value is a pair of doubles"
+        )]
         Value::Integer(number) => Some(number as f64),
         Value::Float(number) => Some(number),
         _ => None,
@@ -223,20 +266,29 @@ fn read_number(value: &[u8]) -> Option<Value<'_>> {
 /// 9-10 or no value, and a value that needs no repair (exponents in upper case, quotes closed).
 pub fn is_clean(record: &[u8]) -> bool {
     // Branch-free so that the compiler vectorises it; most time of the check goes here.
-    let printable = record.iter().fold(true, |all, &b| all & (b >= b' ') & (b <= b'~'));
+    let printable = record
+        .iter()
+        .fold(true, |all, &b| all & (b >= b' ') & (b <= b'~'));
     if !printable {
         return false;
     }
-    let (Some(name), Some(tail)) = (record.get(..8), record.get(8..)) else { return false };
+    let (Some(name), Some(tail)) = (record.get(..8), record.get(8..)) else {
+        return false;
+    };
     if matches!(name, b"COMMENT " | b"HISTORY " | b"        ") {
         return true;
     }
     if name == b"HIERARCH" {
-        let Some((_, field)) = hierarch(record) else { return false };
+        let Some((_, field)) = hierarch(record) else {
+            return false;
+        };
         return clean_value(field);
     }
     let stem = name.trim_ascii_end();
-    if !stem.iter().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-')) {
+    if !stem
+        .iter()
+        .all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-'))
+    {
         return false;
     }
     if stem == b"CONTINUE" {
@@ -254,9 +306,12 @@ fn clean_value(field: &[u8]) -> bool {
     let text = field.trim_ascii_start();
     match text.first() {
         Some(b'\'') => matches!(read_text(text).0, Value::Text(_)),
-        Some(b'T' | b'F') => {
-            text.get(1..).unwrap_or_default().trim_ascii_start().first().is_none_or(|&b| b == b'/')
-        }
+        Some(b'T' | b'F') => text
+            .get(1..)
+            .unwrap_or_default()
+            .trim_ascii_start()
+            .first()
+            .is_none_or(|&b| b == b'/'),
         Some(b'/') | None => true,
         Some(b'(') => {
             let end = memchr::memchr(b'/', text).unwrap_or(text.len());
@@ -267,7 +322,9 @@ fn clean_value(field: &[u8]) -> bool {
             let mut parts = inside.split(|&b| b == b',');
             let (real, imaginary, more) = (parts.next(), parts.next(), parts.next());
             more.is_none()
-                && [real, imaginary].iter().all(|part| part.is_some_and(|p| clean_number(p.trim_ascii())))
+                && [real, imaginary]
+                    .iter()
+                    .all(|part| part.is_some_and(|p| clean_number(p.trim_ascii())))
         }
         Some(_) => {
             let end = memchr::memchr(b'/', text).unwrap_or(text.len());
@@ -279,7 +336,10 @@ fn clean_value(field: &[u8]) -> bool {
 /// Whether bytes are `[+-] digits [. digits] [E|D [+-] digits]` with no blank and no lower case.
 fn clean_number(value: &[u8]) -> bool {
     let digits = |bytes: &[u8]| bytes.iter().take_while(|b| b.is_ascii_digit()).count();
-    let unsigned = value.strip_prefix(b"+").or(value.strip_prefix(b"-")).unwrap_or(value);
+    let unsigned = value
+        .strip_prefix(b"+")
+        .or(value.strip_prefix(b"-"))
+        .unwrap_or(value);
     let whole = digits(unsigned);
     let mut rest = unsigned.get(whole..).unwrap_or_default();
     let mut count = whole;
@@ -291,8 +351,13 @@ fn clean_number(value: &[u8]) -> bool {
     if count == 0 {
         return false;
     }
-    let Some((b'E' | b'D', exponent)) = rest.split_first() else { return rest.is_empty() };
-    let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
+    let Some((b'E' | b'D', exponent)) = rest.split_first() else {
+        return rest.is_empty();
+    };
+    let exponent = exponent
+        .strip_prefix(b"+")
+        .or(exponent.strip_prefix(b"-"))
+        .unwrap_or(exponent);
     !exponent.is_empty() && exponent.iter().all(u8::is_ascii_digit)
 }
 
@@ -301,7 +366,10 @@ mod tests {
     use super::*;
 
     fn records(lines: &[&str]) -> Vec<u8> {
-        lines.iter().flat_map(|line| format!("{line:<80}").into_bytes()).collect()
+        lines
+            .iter()
+            .flat_map(|line| format!("{line:<80}").into_bytes())
+            .collect()
     }
 
     fn value(line: &str) -> Value<'static> {
@@ -320,7 +388,10 @@ mod tests {
 
     #[test]
     fn every_value_form_of_the_standard_is_read() {
-        assert_eq!(value("A       =                    T / yes"), Value::Logical(true));
+        assert_eq!(
+            value("A       =                    T / yes"),
+            Value::Logical(true)
+        );
         assert_eq!(value("A       = F"), Value::Logical(false));
         assert_eq!(value("A       =                  -42"), Value::Integer(-42));
         assert_eq!(value("A       = 0012"), Value::Integer(12));
@@ -334,10 +405,19 @@ mod tests {
         assert_eq!(value("A       = (1.5, -2)"), Value::Complex(1.5, -2.0));
         assert_eq!(value("A       ="), Value::Undefined);
         assert_eq!(value("A       = / only a comment"), Value::Undefined);
-        assert_eq!(value("A       = 'it''s    ' / x"), Value::Text("it's".into()));
+        assert_eq!(
+            value("A       = 'it''s    ' / x"),
+            Value::Text("it's".into())
+        );
         assert_eq!(value("A       = ''"), Value::Text("".into()));
-        assert_eq!(value("A       = 'a/b' / slash inside"), Value::Text("a/b".into()));
-        assert_eq!(value("HISTORY some words"), Value::Text("some words".into()));
+        assert_eq!(
+            value("A       = 'a/b' / slash inside"),
+            Value::Text("a/b".into())
+        );
+        assert_eq!(
+            value("HISTORY some words"),
+            Value::Text("some words".into())
+        );
     }
 
     #[test]
@@ -351,7 +431,12 @@ mod tests {
             assert_eq!(value(line), expected, "{line}");
             assert!(!is_clean(&records(&[line])), "{line}");
         }
-        for line in ["A       = NaN", "A       = 'open", "A       = 'a' b", "A       = 1 2 x"] {
+        for line in [
+            "A       = NaN",
+            "A       = 'open",
+            "A       = 'a' b",
+            "A       = 1 2 x",
+        ] {
             assert!(matches!(value(line), Value::Invalid(_)), "{line}");
             assert!(!is_clean(&records(&[line])), "{line}");
         }
@@ -393,12 +478,18 @@ mod tests {
     fn hierarch_keywords_keep_their_case_and_blanks() {
         let bytes = records(&["HIERARCH ESO tel Focu = 12.5 / mm"]);
         let card = read_card(&bytes, 0).unwrap();
-        assert_eq!((card.keyword.as_ref(), card.value), ("ESO tel Focu", Value::Float(12.5)));
+        assert_eq!(
+            (card.keyword.as_ref(), card.value),
+            ("ESO tel Focu", Value::Float(12.5))
+        );
     }
 
     #[test]
     fn end_is_not_a_card() {
         assert!(read_card(&records(&["END"]), 0).is_none());
-        assert_eq!(read_card(&records(&["ENDTIME = 1"]), 0).unwrap().keyword, "ENDTIME");
+        assert_eq!(
+            read_card(&records(&["ENDTIME = 1"]), 0).unwrap().keyword,
+            "ENDTIME"
+        );
     }
 }

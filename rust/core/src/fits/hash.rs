@@ -12,7 +12,11 @@ use super::{CARD, Hdu};
 pub fn header_hash(file: &[u8], hdus: &[Hdu]) -> (String, Vec<usize>) {
     let mut digest = Sha256::new();
     let mut unclean = Vec::new();
-    for (index, hdu) in hdus.iter().enumerate().filter(|(_, hdu)| hdu.name != "ASDF") {
+    for (index, hdu) in hdus
+        .iter()
+        .enumerate()
+        .filter(|(_, hdu)| hdu.name != "ASDF")
+    {
         let bytes = hdu.header(file).bytes();
         if !is_clean_header(bytes) {
             unclean.push(index);
@@ -42,5 +46,8 @@ fn is_blank(record: &[u8]) -> bool {
 
 fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|&b| [digit(b >> 4), digit(b & 15)]).collect()
+    bytes
+        .iter()
+        .flat_map(|&b| [digit(b >> 4), digit(b & 15)])
+        .collect()
 }

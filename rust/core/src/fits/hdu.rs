@@ -69,10 +69,20 @@ impl Hdu {
     /// Reads the HDU at byte `at` of `file`; `first` for the primary HDU.
     pub fn read(file: &[u8], at: u64, first: bool) -> Result<Self> {
         let header = Header::read(file, at)?;
-        let xtension = if first { String::new() } else { header.text("XTENSION").unwrap_or_default() };
+        let xtension = if first {
+            String::new()
+        } else {
+            header.text("XTENSION").unwrap_or_default()
+        };
         let bitpix = match header.integer("BITPIX") {
             Some(bits @ (8 | 16 | 32 | 64 | -32 | -64)) => bits,
-            _ => return Err(bad_card(&header, "BITPIX", "one of 8, 16, 32, 64, -32, -64")),
+            _ => {
+                return Err(bad_card(
+                    &header,
+                    "BITPIX",
+                    "one of 8, 16, 32, 64, -32, -64",
+                ));
+            }
         };
         let axes = read_axes(&header)?;
         let groups = first && header.value("GROUPS") == Value::Logical(true);
@@ -87,11 +97,18 @@ impl Hdu {
             "TABLE" => Kind::Table,
             _ => Kind::Other,
         };
-        let heap = if first && kind != Kind::Groups { 0 } else { optional(&header, "PCOUNT", 0)? };
-        let count = if first && kind != Kind::Groups { 1 } else { optional(&header, "GCOUNT", 1)? };
-        let announced = data_size(bitpix, &axes, kind, heap, count).ok_or_else(|| {
-            bad_card(&header, "NAXIS", "a size below 2^64 bytes")
-        })?;
+        let heap = if first && kind != Kind::Groups {
+            0
+        } else {
+            optional(&header, "PCOUNT", 0)?
+        };
+        let count = if first && kind != Kind::Groups {
+            1
+        } else {
+            optional(&header, "GCOUNT", 1)?
+        };
+        let announced = data_size(bitpix, &axes, kind, heap, count)
+            .ok_or_else(|| bad_card(&header, "NAXIS", "a size below 2^64 bytes"))?;
         let data_at = at.saturating_add(header.bytes().len() as u64);
         let available = (file.len() as u64).saturating_sub(data_at);
         Ok(Self {
@@ -121,16 +138,24 @@ impl Hdu {
 
     /// The header's bytes in the file it was read from.
     pub fn header<'a>(&self, file: &'a [u8]) -> Header<'a> {
-        let range = usize::try_from(self.at).ok().zip(usize::try_from(self.data_at).ok());
-        let bytes = range.and_then(|(from, to)| file.get(from..to)).unwrap_or_default();
+        let range = usize::try_from(self.at)
+            .ok()
+            .zip(usize::try_from(self.data_at).ok());
+        let bytes = range
+            .and_then(|(from, to)| file.get(from..to))
+            .unwrap_or_default();
         Header::from_bytes(bytes, self.at)
     }
 
     /// The data's bytes that the file holds.
     pub fn data<'a>(&self, file: &'a [u8]) -> &'a [u8] {
         let end = self.data_at.saturating_add(self.data_len);
-        let range = usize::try_from(self.data_at).ok().zip(usize::try_from(end).ok());
-        range.and_then(|(from, to)| file.get(from..to)).unwrap_or_default()
+        let range = usize::try_from(self.data_at)
+            .ok()
+            .zip(usize::try_from(end).ok());
+        range
+            .and_then(|(from, to)| file.get(from..to))
+            .unwrap_or_default()
     }
 }
 
@@ -147,22 +172,37 @@ fn read_axes(header: &Header<'_>) -> Result<Vec<u64>> {
     if count > 999 {
         return Err(bad_card(header, "NAXIS", "at most 999"));
     }
-    (1..=count).map(|axis| header.required(&format!("NAXIS{axis}"))).collect()
+    (1..=count)
+        .map(|axis| header.required(&format!("NAXIS{axis}")))
+        .collect()
 }
 
 fn optional(header: &Header<'_>, keyword: &str, default: u64) -> Result<u64> {
-    if header.card(keyword).is_some() { header.required(keyword) } else { Ok(default) }
+    if header.card(keyword).is_some() {
+        header.required(keyword)
+    } else {
+        Ok(default)
+    }
 }
 
 /// |BITPIX|/8 × GCOUNT × (PCOUNT + NAXIS1 × NAXIS2 × …), the formula of FITS 4.0 §3.1 and §6.1.
 fn data_size(bitpix: i64, axes: &[u64], kind: Kind, heap: u64, count: u64) -> Option<u64> {
-    let axes = if kind == Kind::Groups { axes.get(1..)? } else { axes };
+    let axes = if kind == Kind::Groups {
+        axes.get(1..)?
+    } else {
+        axes
+    };
     if axes.is_empty() {
         return Some(0);
     }
-    let values = axes.iter().try_fold(1_u64, |product, &axis| product.checked_mul(axis))?;
+    let values = axes
+        .iter()
+        .try_fold(1_u64, |product, &axis| product.checked_mul(axis))?;
     let bytes = bitpix.unsigned_abs().checked_div(8)?;
-    values.checked_add(heap)?.checked_mul(count)?.checked_mul(bytes)
+    values
+        .checked_add(heap)?
+        .checked_mul(count)?
+        .checked_mul(bytes)
 }
 
 /// An error that shows the card as it stands.
@@ -175,6 +215,9 @@ pub(super) fn bad_card(header: &Header<'_>, keyword: &str, expected: &str) -> Er
                 ascii(header.record_at(card.at)).trim_end()
             ),
         ),
-        None => Error::format(header.at(), format!("the header has no {keyword} card; expected {expected}")),
+        None => Error::format(
+            header.at(),
+            format!("the header has no {keyword} card; expected {expected}"),
+        ),
     }
 }

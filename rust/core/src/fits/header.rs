@@ -18,7 +18,10 @@ impl<'a> Header<'a> {
     ///
     /// The header is what the file holds up to the next block boundary after END (FITS 4.0 §3.3.1).
     pub fn read(file: &'a [u8], at: u64) -> Result<Self> {
-        let rest = usize::try_from(at).ok().and_then(|at| file.get(at..)).unwrap_or_default();
+        let rest = usize::try_from(at)
+            .ok()
+            .and_then(|at| file.get(at..))
+            .unwrap_or_default();
         let mut place = 0_u64;
         for record in rest.chunks_exact(CARD) {
             if is_end(record) {
@@ -30,7 +33,10 @@ impl<'a> Header<'a> {
             place = place.saturating_add(CARD as u64);
         }
         let end = at.saturating_add(rest.len() as u64);
-        Err(Error::truncated(end, format!("the header that starts at byte {at} has no END card")))
+        Err(Error::truncated(
+            end,
+            format!("the header that starts at byte {at} has no END card"),
+        ))
     }
 
     /// A view of bytes that [`Header::read`] has measured before.
@@ -50,12 +56,17 @@ impl<'a> Header<'a> {
 
     /// The 80-byte records before END.
     pub fn records(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.bytes.chunks_exact(CARD).take_while(|record| !is_end(record))
+        self.bytes
+            .chunks_exact(CARD)
+            .take_while(|record| !is_end(record))
     }
 
     /// The cards before END, CONTINUE records joined to the card they continue.
     pub fn cards(&self) -> Cards<'a> {
-        Cards { rest: self.bytes, at: self.at }
+        Cards {
+            rest: self.bytes,
+            at: self.at,
+        }
     }
 
     /// The first card whose keyword is `keyword`, given in upper case.
@@ -86,7 +97,8 @@ impl<'a> Header<'a> {
 
     /// The value of the first card with `keyword`; `Undefined` also where there is no such card.
     pub fn value(&self, keyword: &str) -> Value<'a> {
-        self.card(keyword).map_or(Value::Undefined, |card| card.value)
+        self.card(keyword)
+            .map_or(Value::Undefined, |card| card.value)
     }
 
     /// The integer value of `keyword`, where it has one.
@@ -137,8 +149,12 @@ impl<'a> Header<'a> {
 
     /// The raw record at byte `at` of the file, for messages.
     pub fn record_at(&self, at: u64) -> &'a [u8] {
-        let start = at.checked_sub(self.at).and_then(|place| usize::try_from(place).ok());
-        let rest = start.and_then(|start| self.bytes.get(start..)).unwrap_or_default();
+        let start = at
+            .checked_sub(self.at)
+            .and_then(|place| usize::try_from(place).ok());
+        let rest = start
+            .and_then(|start| self.bytes.get(start..))
+            .unwrap_or_default();
         rest.get(..CARD).unwrap_or(rest)
     }
 }

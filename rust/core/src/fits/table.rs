@@ -50,16 +50,27 @@ impl Table {
         };
         let fields = header.required("TFIELDS")?;
         if fields > 999 {
-            return Err(Error::format(hdu.at, format!("TFIELDS must be at most 999, found {fields}")));
+            return Err(Error::format(
+                hdu.at,
+                format!("TFIELDS must be at most 999, found {fields}"),
+            ));
         }
-        let mut columns = vec![Column { scale: 1.0, ..Column::default() }; usize::try_from(fields).unwrap_or(0)];
+        let mut columns = vec![
+            Column {
+                scale: 1.0,
+                ..Column::default()
+            };
+            usize::try_from(fields).unwrap_or(0)
+        ];
         read_cards(header, &mut columns);
         let mut offset = 0_u64;
         for (place, column) in columns.iter_mut().enumerate() {
             let number = place.saturating_add(1);
             column.width = width(column).ok_or_else(|| {
                 Error::format(
-                    header.card(&format!("TFORM{number}")).map_or(hdu.at, |card| card.at),
+                    header
+                        .card(&format!("TFORM{number}"))
+                        .map_or(hdu.at, |card| card.at),
                     format!("TFORM{number} must be a repeat count and one of LXBIJKAEDCMPQ"),
                 )
             })?;
@@ -93,7 +104,10 @@ fn read_cards(header: &Header<'_>, columns: &mut [Column]) {
 }
 
 /// The stem of an indexed keyword and the column it speaks of: `TTYPE12` -> (`TTYPE`, column 12).
-fn column_of<'c, 'r>(record: &'r [u8], columns: &'c mut [Column]) -> Option<(&'r [u8], &'c mut Column)> {
+fn column_of<'c, 'r>(
+    record: &'r [u8],
+    columns: &'c mut [Column],
+) -> Option<(&'r [u8], &'c mut Column)> {
     let name = record.get(..8)?.trim_ascii_end();
     if name.first() != Some(&b'T') {
         return None;
@@ -113,19 +127,31 @@ fn set(column: &mut Column, stem: &[u8], value: &Value<'_>) {
             let digits = text.bytes().take_while(u8::is_ascii_digit).count();
             let (repeat, rest) = text.split_at_checked(digits).unwrap_or(("", text));
             let mut letters = rest.chars();
-            column.code = letters.next().map_or('\0', |letter| letter.to_ascii_uppercase());
+            column.code = letters
+                .next()
+                .map_or('\0', |letter| letter.to_ascii_uppercase());
             letters.as_str().clone_into(&mut column.detail);
-            column.repeat = if repeat.is_empty() { 1 } else { repeat.parse().unwrap_or(u64::MAX) };
+            column.repeat = if repeat.is_empty() {
+                1
+            } else {
+                repeat.parse().unwrap_or(u64::MAX)
+            };
         }
         (b"TDIM", Value::Text(text)) => {
             let inside = text.trim().trim_start_matches('(').trim_end_matches(')');
             let dims: Option<Vec<u64>> = inside.split(',').map(|d| d.trim().parse().ok()).collect();
             column.dims = dims.unwrap_or_default();
         }
-        #[expect(clippy::cast_precision_loss, reason = "TSCAL and TZERO are doubles; 2^63 is exact")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "TSCAL and TZERO are doubles; 2^63 is exact"
+        )]
         (b"TSCAL", Value::Integer(number)) => column.scale = *number as f64,
         (b"TSCAL", Value::Float(number)) => column.scale = *number,
-        #[expect(clippy::cast_precision_loss, reason = "TSCAL and TZERO are doubles; 2^63 is exact")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "TSCAL and TZERO are doubles; 2^63 is exact"
+        )]
         (b"TZERO", Value::Integer(number)) => column.zero = *number as f64,
         (b"TZERO", Value::Float(number)) => column.zero = *number,
         (b"TZERO", Value::BigInteger(number)) => column.zero = number.parse().unwrap_or(0.0),
