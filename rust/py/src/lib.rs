@@ -3,6 +3,9 @@
 //! [`Product`] is an open file, [`Region`] is memory for numpy, [`Deferred`] is a part of the tree
 //! that Python converts when it is touched. Signatures and docs stand in `python/asdfits/_core.pyi`.
 
+// pyo3 hands arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
+
 mod error;
 mod product;
 mod region;

@@ -1,5 +1,6 @@
 //! An open file: its HDUs, headers, tables, tree and memory.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -293,7 +294,7 @@ impl Product {
         let header = self.inner.hdu(index)?.header(self.inner.source.bytes());
         Ok(header
             .commentary(keyword)
-            .map(|text| text.into_owned())
+            .map(Cow::into_owned)
             .collect())
     }
 
@@ -309,7 +310,7 @@ impl Product {
     }
 
     /// (bitpix, shape, BSCALE, BZERO, BLANK) of an image HDU.
-    fn image(&self, index: usize) -> PyResult<(i64, Vec<u64>, f64, f64, Option<i64>)> {
+    fn image(&self, index: usize) -> PyResult<ImageFacts> {
         let hdu = self.inner.hdu(index)?;
         let image = Image::read(hdu, &hdu.header(self.inner.source.bytes()));
         Ok((
@@ -453,6 +454,10 @@ impl Product {
     }
 }
 
+/// (BITPIX, shape, BSCALE, BZERO, BLANK)
+type ImageFacts = (i64, Vec<u64>, f64, f64, Option<i64>);
+
+/// (HDU, place, length, bytes of YAML, blocks, standard)
 type AsdfFacts<'a> = (Option<usize>, u64, u64, usize, usize, Option<&'a str>);
 
 /// ((name, code, repeat, offset, width, dims), unit, TSCAL, TZERO, TNULL)

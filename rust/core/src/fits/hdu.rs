@@ -74,15 +74,8 @@ impl Hdu {
         } else {
             header.text("XTENSION").unwrap_or_default()
         };
-        let bitpix = match header.integer("BITPIX") {
-            Some(bits @ (8 | 16 | 32 | 64 | -32 | -64)) => bits,
-            _ => {
-                return Err(bad_card(
-                    &header,
-                    "BITPIX",
-                    "one of 8, 16, 32, 64, -32, -64",
-                ));
-            }
+        let Some(bitpix @ (8 | 16 | 32 | 64 | -32 | -64)) = header.integer("BITPIX") else {
+            return Err(bad_card(&header, "BITPIX", "one of 8, 16, 32, 64, -32, -64"));
         };
         let axes = read_axes(&header)?;
         let groups = first && header.value("GROUPS") == Value::Logical(true);

@@ -93,10 +93,10 @@ fn read_cards(header: &Header<'_>, columns: &mut [Column]) {
     let mut at = header.at();
     let mut rest = header.bytes();
     while let Some(record) = rest.get(..CARD) {
-        if let Some((stem, column)) = column_of(record, columns) {
-            if let Some(card) = read_card(rest, at) {
-                set(column, stem, &card.value);
-            }
+        if let Some((stem, column)) = column_of(record, columns)
+            && let Some(card) = read_card(rest, at)
+        {
+            set(column, stem, &card.value);
         }
         rest = rest.get(CARD..).unwrap_or_default();
         at = at.saturating_add(CARD as u64);
