@@ -177,46 +177,52 @@ fn read_value(field: &[u8]) -> (Value<'_>, Cow<'_, str>) {
 
 /// Reads a quoted string: `''` stands for one quote, trailing blanks do not count (FITS 4.0 §4.2.1.1).
 fn read_text(field: &[u8]) -> (Value<'_>, Cow<'_, str>) {
-    let body = field.get(1..).unwrap_or_default();
+    let Some(quoted) = split_quoted(field) else {
+        return (
+            Value::Invalid(ascii(field.trim_ascii_end())),
+            Cow::Borrowed(""),
+        );
+    };
+    let mut text = ascii(quoted.inside.trim_ascii_end());
+    if quoted.doubled {
+        text = Cow::Owned(text.replace("''", "'"));
+    }
+    (Value::Text(text), ascii(quoted.comment.trim_ascii()))
+}
+
+/// A quoted string and what follows it.
+struct Quoted<'a> {
+    inside: &'a [u8],
+    /// Whether there is a doubled quote inside.
+    doubled: bool,
+    comment: &'a [u8],
+}
+
+/// Finds the closing quote; `None` if there is none, or something else than a comment follows it.
+fn split_quoted(field: &[u8]) -> Option<Quoted<'_>> {
+    let body = field.get(1..)?;
     let mut doubled = false;
     let mut place = 0_usize;
     let end = loop {
-        let Some(quote) = body
-            .get(place..)
-            .and_then(|rest| memchr::memchr(b'\'', rest))
-        else {
-            return (
-                Value::Invalid(ascii(field.trim_ascii_end())),
-                Cow::Borrowed(""),
-            );
-        };
-        let quote = place.saturating_add(quote);
-        if body.get(quote.saturating_add(1)) == Some(&b'\'') {
-            doubled = true;
-            place = quote.saturating_add(2);
-        } else {
+        let quote = memchr::memchr(b'\'', body.get(place..)?)?.checked_add(place)?;
+        let next = quote.checked_add(1)?;
+        if body.get(next) != Some(&b'\'') {
             break quote;
         }
+        doubled = true;
+        place = next.checked_add(1)?;
     };
-    let (inside, after) = body.split_at_checked(end).unwrap_or((body, b""));
-    let after = after.get(1..).unwrap_or_default().trim_ascii();
-    let comment = match after.split_first() {
-        None => Cow::Borrowed(""),
-        Some((b'/', comment)) => ascii(comment.trim_ascii()),
-        Some(_) => {
-            return (
-                Value::Invalid(ascii(field.trim_ascii_end())),
-                Cow::Borrowed(""),
-            );
-        }
+    let (inside, after) = body.split_at_checked(end)?;
+    let comment = match after.get(1..)?.trim_ascii_start() {
+        [] => &[][..],
+        [b'/', comment @ ..] => comment,
+        _ => return None,
     };
-    let text = ascii(inside.trim_ascii_end());
-    let text = if doubled {
-        Cow::Owned(text.replace("''", "'"))
-    } else {
-        text
-    };
-    (Value::Text(text), comment)
+    Some(Quoted {
+        inside,
+        doubled,
+        comment,
+    })
 }
 
 /// Reads `(real, imaginary)` (FITS 4.0 §4.2.5, §4.2.6).
@@ -266,7 +272,9 @@ fn read_number(value: &[u8]) -> Option<Value<'_>> {
 /// 9-10 or no value, and a value that needs no repair (exponents in upper case, quotes closed).
 pub fn is_clean(record: &[u8]) -> bool {
     // Without a branch, so that the compiler vectorises it; most time of the check goes here.
-    let bad = record.iter().fold(0_u8, |bad, b| bad | u8::from(!(b' '..=b'~').contains(b)));
+    let bad = record
+        .iter()
+        .fold(0_u8, |bad, b| bad | u8::from(!(b' '..=b'~').contains(b)));
     if bad != 0 {
         return false;
     }
@@ -303,7 +311,7 @@ pub fn is_clean(record: &[u8]) -> bool {
 fn clean_value(field: &[u8]) -> bool {
     let text = field.trim_ascii_start();
     match text.first() {
-        Some(b'\'') => matches!(read_text(text).0, Value::Text(_)),
+        Some(b'\'') => split_quoted(text).is_some(),
         Some(b'T' | b'F') => text
             .get(1..)
             .unwrap_or_default()

@@ -75,7 +75,11 @@ impl Hdu {
             header.text("XTENSION").unwrap_or_default()
         };
         let Some(bitpix @ (8 | 16 | 32 | 64 | -32 | -64)) = header.integer("BITPIX") else {
-            return Err(bad_card(&header, "BITPIX", "one of 8, 16, 32, 64, -32, -64"));
+            return Err(bad_card(
+                &header,
+                "BITPIX",
+                "one of 8, 16, 32, 64, -32, -64",
+            ));
         };
         let axes = read_axes(&header)?;
         let groups = first && header.value("GROUPS") == Value::Logical(true);

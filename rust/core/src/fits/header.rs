@@ -69,22 +69,30 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// The first card whose keyword is `keyword`, given in upper case.
+    /// The first card whose keyword is `keyword`, at most 8 letters in upper case.
     pub fn card(&self, keyword: &str) -> Option<Card<'a>> {
-        let mut rest = self.bytes;
-        let mut at = self.at;
-        loop {
-            let record = rest.get(..CARD)?;
+        let mut wanted = [b' '; 8];
+        wanted
+            .get_mut(..keyword.len())?
+            .copy_from_slice(keyword.as_bytes());
+        let initial = wanted.first()?.to_ascii_lowercase();
+        for (place, record) in self.bytes.chunks_exact(CARD).enumerate() {
+            let name = record.first_chunk::<8>()?;
+            // One comparison of eight bytes decides nearly every record; few keywords are in lower case.
+            let found = *name == wanted
+                || (name
+                    .first()
+                    .is_some_and(|b| b.to_ascii_lowercase() == initial)
+                    && name.eq_ignore_ascii_case(&wanted));
+            if found {
+                let start = place.checked_mul(CARD)?;
+                return read_card(self.bytes.get(start..)?, self.at.checked_add(start as u64)?);
+            }
             if is_end(record) {
                 return None;
             }
-            let name = record.get(..8)?.trim_ascii_end();
-            if name.eq_ignore_ascii_case(keyword.as_bytes()) {
-                return read_card(rest, at);
-            }
-            rest = rest.get(CARD..)?;
-            at = at.saturating_add(CARD as u64);
         }
+        None
     }
 
     /// The texts of the commentary cards with `keyword`, one for each card (FITS 4.0 §4.4.2.4).
