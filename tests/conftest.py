@@ -24,7 +24,9 @@ def pytest_report_header() -> str:
     found = real_files()
     if found:
         return f"real files: {len(found)} products in {DATA}"
-    return "real files: ABSENT; tests on real products are skipped (set ASDFITS_DATA to their folder)"
+    return (
+        "real files: ABSENT; tests on real products are skipped (set ASDFITS_DATA to their folder)"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -115,7 +115,9 @@ def compare_arrays(path: str, theirs: Any, ours: Any) -> Iterator[Difference]:
     for name in theirs.dtype.names:
         column = f"{path}[{name}]"
         if theirs.dtype[name] != ours.dtype[name]:
-            both = (f"{dtype.base.str}{dtype.shape}" for dtype in (theirs.dtype[name], ours.dtype[name]))
+            both = (
+                f"{dtype.base.str}{dtype.shape}" for dtype in (theirs.dtype[name], ours.dtype[name])
+            )
             yield Difference("dtype", column, *both)
         # Read as a user reads: text as str, logical as bool, unsigned as unsigned.
         left, right = np.asarray(theirs[name]), np.asarray(ours[name])
@@ -152,5 +154,7 @@ def evaluated(wcs: Any, pixels: list[Any]) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     # The sign of a NaN depends on how an array is aligned, and means nothing.
-    axes = [np.where(np.isnan(axis), np.nan, axis) for axis in map(np.asarray, np.atleast_1d(world))]
+    axes = [
+        np.where(np.isnan(axis), np.nan, axis) for axis in map(np.asarray, np.atleast_1d(world))
+    ]
     return "".join(axis.tobytes().hex() for axis in axes)

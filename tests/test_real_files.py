@@ -20,7 +20,9 @@ pytestmark = pytest.mark.oracle
 
 FILES = real_files()
 if not FILES:
-    pytest.skip("real products are absent; set ASDFITS_DATA to their folder", allow_module_level=True)
+    pytest.skip(
+        "real products are absent; set ASDFITS_DATA to their folder", allow_module_level=True
+    )
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,28 @@ class Product:
     def missing_links(self) -> list[str]:
         """The sources ``fits:…`` in the tree that name no HDU of the file."""
     def block(self, number: int) -> tuple[int, int, int, bytes]:
-        """Return (place, bytes stored, bytes unpacked, compression) of a binary block."""
+        """Return (place, bytes stored, bytes unpacked, compression) of a binary block.
+
+        Negative numbers count from the end, as a streamed block is -1.
+        """
+    def unpack(self, number: int) -> Region:
+        """Return the data of a block without its compression, never more than its header announces."""
+    def block_checksums(self) -> list[bool | None]:
+        """Return for each block whether its data have the MD5 of its header; None where it has none."""
+
+@final
+class Numbers:
+    """A rectangular list of numbers in the tree, read into memory without making Python numbers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes from the outermost list inwards."""
+    @property
+    def dtype(self) -> str:
+        """Type code of the numbers for numpy: ``?``, ``i8`` or ``f8``."""
+    @property
+    def data(self) -> Region:
+        """The numbers in native byte order, the innermost list varying fastest."""
 
 @final
 class Deferred:
@@ -151,10 +172,16 @@ class Deferred:
     def node(self) -> int:
         """Number of the node: equal for every alias of it."""
     @property
+    def at(self) -> int:
+        """Place of the node in the file."""
+    @property
     def yaml(self) -> str:
         """The YAML text of the part as it stands in the file."""
     def content(self, memo: dict[int, Any], lazy: bool = False) -> Any:
-        """Return the part without its tag; tagged parts inside stay deferred, branches too if `lazy`."""
+        """Return the part without its tag; tagged parts inside stay deferred, branches too if `lazy`.
+
+        In the content of a `core/ndarray` node a list of plain numbers comes as `Numbers`.
+        """
     def build(
         self,
         memo: dict[int, Any],
@@ -166,3 +193,29 @@ class Deferred:
         `wrap` marks the content of a node with its tag, `finish` makes the object; nodes that have an
         alias are finished one by one and kept in `memo`.
         """
+
+def emit(
+    tree: Any,
+    handles: list[tuple[str, str]],
+    orders: list[tuple[str, list[str]]],
+    default: Callable[[Any], Any] | None = None,
+    link: Callable[[Any, int | str], int | str] | None = None,
+    made: Callable[[Any, int], Any] | None = None,
+) -> bytes:
+    """Return the text of a tree; see `asdfits.emit.dump`.
+
+    `orders` gives the keys that come first under tags that begin like its entries.
+    """
+
+# (what, style, number of the anchor, tag, text)
+_Event = tuple[str, str, int | None, str | None, str]
+
+def yaml_events(text: bytes, tier: str = "both") -> list[_Event] | None:
+    """Return the events of a YAML document, or None where the fast tier does not decide.
+
+    What happens is ``scalar``, ``[``, ``]``, ``{``, ``}`` or ``*`` for an alias; `tier` is ``fast``,
+    ``strict`` or ``both``.
+    """
+
+def yaml_plain(text: str) -> Any:
+    """Return what a plain scalar without a tag means."""

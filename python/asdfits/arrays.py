@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._core import Hdu, Product
-from .errors import MissingExtraError, UnsupportedError
+from .errors import FormatError, MissingExtraError
+from .mapping import NUMPY_CODES, SchemaNode
 from .mapping import Column as SchemaColumn
-from .mapping import SchemaNode
 
-__all__ = ["Column", "Row", "Table", "asdf_dtype", "block", "cast", "has_data", "hdu_array", "inline"]
+__all__ = ["Column", "Row", "Table", "asdf_dtype", "cast", "has_data", "hdu_array"]
 
 # BITPIX -> the type of the stored numbers (FITS 4.0 table 8).
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -36,24 +36,6 @@ _FORMS = {
     "M": ">c16",
 }
 
-# Names of the ASDF standard (core/datatype) -> numpy's codes.
-_ASDF_TYPES = {
-    "bool8": "b1",
-    "int8": "i1",
-    "int16": "i2",
-    "int32": "i4",
-    "int64": "i8",
-    "uint8": "u1",
-    "uint16": "u2",
-    "uint32": "u4",
-    "uint64": "u8",
-    "float16": "f2",
-    "float32": "f4",
-    "float64": "f8",
-    "complex64": "c8",
-    "complex128": "c16",
-}
-
 
 class Column(NamedTuple):
     """What a table says of one column beside its numbers."""
@@ -66,7 +48,11 @@ class Row(np.record):  # type: ignore[misc]  # numpy calls it final, and subclas
     """One row of a `Table`."""
 
     def __getitem__(self, key: Any) -> Any:
-        return _text(super().__getitem__(key))
+        return _text(super().__getitem__(_spelled(self.dtype.names, key)))
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        return _text(value) if isinstance(value, bytes) else value
 
 
 class Table(np.recarray[Any, Any]):
@@ -79,17 +65,29 @@ class Table(np.recarray[Any, Any]):
     units: dict[str, str]
 
     def __array_finalize__(self, obj: Any) -> None:
-        super().__array_finalize__(obj)
+        if self.dtype.names is not None and self.dtype.type is not Row:
+            self.dtype = self.dtype  # type: ignore[misc]
         self.units = getattr(obj, "units", {})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A recarray makes its rows plain records here.
+        if name == "dtype" and np.dtype(value).names is not None:
+            np.ndarray.__setattr__(self, name, np.dtype((Row, np.dtype(value))))
+        else:
+            super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_table_from, (np.asarray(self), self.units))
 
     def __getitem__(self, key: Any) -> Any:
-        return _text(super().__getitem__(self._spelled(key)))
+        names = self.dtype.names
+        spelled = _spelled(names, key)
+        if isinstance(key, str) and names is not None and spelled not in names:
+            raise KeyError(f"the table has no column {key!r}; it has {names}")
+        return _text(super().__getitem__(spelled))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__(self._spelled(key), value)
+        super().__setitem__(_spelled(self.dtype.names, key), value)
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
@@ -97,18 +95,10 @@ class Table(np.recarray[Any, Any]):
 
     def __getattr__(self, name: str) -> Any:
         # Python asks here when no attribute has the exact name.
-        spelled = self._spelled(name)
+        spelled = _spelled(self.dtype.names, name)
         if spelled == name:
             raise AttributeError(f"the table has no column {name!r}; it has {self.dtype.names}")
         return self[spelled]
-
-    def _spelled(self, key: Any) -> Any:
-        """The name of a column as the table spells it."""
-        names = self.dtype.names
-        if isinstance(key, str) and names is not None and key not in names:
-            folded = key.lower()
-            return next((name for name in names if name.lower() == folded), key)
-        return key
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -117,8 +107,16 @@ class Table(np.recarray[Any, Any]):
         return tuple(Column(name, self.units.get(name)) for name in names)
 
 
+def _spelled(names: tuple[str, ...] | None, key: Any) -> Any:
+    """The name of a column as the table spells it."""
+    if isinstance(key, str) and names is not None and key not in names:
+        folded = key.lower()
+        return next((name for name in names if name.lower() == folded), key)
+    return key
+
+
 def _table_from(array: np.ndarray[Any, Any], units: Mapping[str, str]) -> Table:
-    table = array.view(dtype=np.dtype((Row, array.dtype)), type=Table)
+    table = array.view(Table)
     table.units = dict(units)
     return table
 
@@ -137,7 +135,8 @@ def _text(value: Any) -> Any:
 
 def has_data(hdu: Hdu) -> bool:
     """Tell whether an HDU has data; an image or a table of size 0 counts."""
-    return hdu.announced > 0 or (hdu.kind in ("IMAGE", "BINTABLE") and bool(hdu.shape))
+    kinds = ("PRIMARY", "IMAGE", "BINTABLE")
+    return hdu.announced > 0 or (hdu.kind in kinds and bool(hdu.shape))
 
 
 def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
@@ -147,19 +146,24 @@ def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
     ------
     FormatError
         The file ends before the data do, or the header contradicts itself.
-    UnsupportedError
+    MissingExtraError
         Data of a kind that this function does not read and astropy is not there to read them.
     """
     hdu = product.hdu(index)
     if not has_data(hdu):
         return None
-    if hdu.kind in ("PRIMARY", "IMAGE"):
-        return _image(product, index)
-    if hdu.kind == "BINTABLE":
-        return _table(product, index)
-    if hdu.kind == "OTHER":
-        return _view(product, hdu.data_at, hdu.announced, "u1")
-    return _by_astropy(product, index)
+    try:
+        if hdu.kind in ("PRIMARY", "IMAGE"):
+            return _image(product, index)
+        if hdu.kind == "BINTABLE":
+            return _table(product, index)
+        if hdu.kind == "OTHER":
+            return _view(product, hdu.data_at, hdu.announced, "u1")
+        return _by_astropy(product, index)
+    except FormatError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:  # what numpy says of an absurd type
+        raise FormatError(f"{product.path}: {hdu.label}: byte {hdu.at}: {error}") from error
 
 
 def _view(product: Product, at: int, length: int, dtype: Any) -> np.ndarray[Any, Any]:
@@ -212,14 +216,12 @@ def _table(product: Product, index: int) -> np.ndarray[Any, Any] | None:
         names.append(name if name and name not in names else f"{name or 'col'}{number}")
     formats = [_cell(code, repeat, dims) for (_, code, repeat, _, _, dims), *_ in columns]
     offsets = [offset for (_, _, _, offset, _, _), *_ in columns]
-    dtype = np.dtype(
-        {"names": names, "formats": formats, "offsets": offsets, "itemsize": row}
-    )
+    dtype = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": row})
     stored = _view(product, hdu.data_at, row * rows, dtype) if row else np.zeros(rows, dtype)
     computed = {
         name: values
-        for name, ((_, code, *_), _, scale, zero, _) in zip(names, columns, strict=True)
-        if (values := _column(stored[name], code, scale, zero)) is not None
+        for name, ((_, code, repeat, *_), _, scale, zero, _) in zip(names, columns, strict=True)
+        if (values := _column(stored[name], code, repeat, scale, zero)) is not None
     }
     table = _replaced(stored, computed) if computed else stored
     units = {name: unit for name, (_, unit, *_) in zip(names, columns, strict=True) if unit}
@@ -241,12 +243,16 @@ def _cell(code: str, repeat: int, dims: Sequence[int]) -> Any:
 
 
 def _column(
-    stored: np.ndarray[Any, Any], code: str, scale: float, zero: float
+    stored: np.ndarray[Any, Any], code: str, repeat: int, scale: float, zero: float
 ) -> np.ndarray[Any, Any] | None:
     """The values of a column that are not its stored numbers; None where they are."""
     if code == "L":
         return stored == ord("T")
-    if code in "AX" or (scale == 1 and zero == 0):
+    if code == "X":
+        packed = stored.reshape(len(stored), -(-repeat // 8))
+        bits = np.unpackbits(packed, axis=1, count=repeat)
+        return bits.astype(bool)
+    if code == "A" or (scale == 1 and zero == 0):
         return None
     unsigned = _offset_integers(np.ascontiguousarray(stored), scale, zero)
     if unsigned is not None:
@@ -261,8 +267,10 @@ def _replaced(
     fields = []
     for name in stored.dtype.names or ():
         cell = stored.dtype[name]
-        base = computed[name].dtype if name in computed else cell.base
-        fields.append((name, base, cell.shape))
+        if name in computed:
+            fields.append((name, computed[name].dtype, computed[name].shape[1:]))
+        else:
+            fields.append((name, cell.base, cell.shape))
     table = np.empty(stored.shape, fields)
     for name in table.dtype.names or ():
         table[name] = computed.get(name, stored[name])
@@ -284,8 +292,13 @@ def _by_astropy(product: Product, index: int) -> np.ndarray[Any, Any]:
     primary = fits.PrimaryHDU().header.tostring().encode()
     if hdu.index:
         whole = primary + whole
-    data = fits.HDUList.fromstring(whole + bytes(-len(whole) % 2880))[min(hdu.index, 1)].data
-    return np.asanyarray(data)
+    padded = whole + bytes(-len(whole) % 2880)
+    try:
+        return np.asanyarray(fits.HDUList.fromstring(padded)[min(hdu.index, 1)].data)
+    except Exception as error:  # of any kind, where the header contradicts itself
+        raise FormatError(
+            f"{product.path}: {hdu.label}: byte {hdu.at}: astropy cannot read the data: {error!r}"
+        ) from error
 
 
 def asdf_dtype(datatype: Any, byteorder: str = "big") -> np.dtype[Any]:
@@ -300,16 +313,16 @@ def asdf_dtype(datatype: Any, byteorder: str = "big") -> np.dtype[Any]:
     """
     order = ">" if byteorder == "big" else "<"
     if isinstance(datatype, str):
-        if datatype not in _ASDF_TYPES:
-            raise UnsupportedError(f"unknown datatype {datatype!r} of an array")
-        return np.dtype(order + _ASDF_TYPES[datatype])
+        if datatype not in NUMPY_CODES or datatype in ("ascii", "ucs4"):
+            raise ValueError(f"unknown datatype {datatype!r} of an array")
+        return np.dtype(order + NUMPY_CODES[datatype])
     if isinstance(datatype, dict):
         return asdf_dtype(datatype["datatype"], datatype.get("byteorder", byteorder))
     if isinstance(datatype, list):
         if len(datatype) == 2 and datatype[0] in ("ascii", "ucs4"):
             return np.dtype(f"{order}{'S' if datatype[0] == 'ascii' else 'U'}{datatype[1]}")
         return np.dtype([_field(field, byteorder, n) for n, field in enumerate(datatype)])
-    raise UnsupportedError(f"unknown datatype {datatype!r} of an array")
+    raise ValueError(f"unknown datatype {datatype!r} of an array")
 
 
 def _field(field: Any, byteorder: str, number: int) -> tuple[str, Any, tuple[int, ...]]:
@@ -317,61 +330,6 @@ def _field(field: Any, byteorder: str, number: int) -> tuple[str, Any, tuple[int
         return (f"f{number}", asdf_dtype(field, byteorder), ())
     base = asdf_dtype(field["datatype"], field.get("byteorder", byteorder))
     return (field.get("name", f"f{number}"), base, tuple(field.get("shape", ())))
-
-
-def block(product: Product, spec: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    """Return the array that a `core/ndarray` node keeps in a binary block.
-
-    An uncompressed block is a view of the mapped file.
-    """
-    number = spec["source"]
-    at, stored, size, compression = product.block(number)
-    dtype = asdf_dtype(spec["datatype"], spec.get("byteorder", "big"))
-    if any(compression):
-        buffer: Any = product.unpack(number)
-        size = len(buffer)
-    else:
-        buffer, size = product.region(at, stored), stored
-    offset = spec.get("offset", 0)
-    shape = list(spec.get("shape", ()))
-    if shape and shape[0] == "*":
-        inner = int(np.prod(shape[1:], dtype=object)) * dtype.itemsize
-        shape[0] = (size - offset) // inner if inner else 0
-    # numpy itself checks that shape, offset and strides stay within the buffer.
-    return np.ndarray(tuple(shape), dtype, buffer, offset, spec.get("strides"))
-
-
-def inline(data: Any, spec: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    """Return the array whose numbers stand in the tree itself; null numbers are masked."""
-    dtype = asdf_dtype(spec["datatype"], spec.get("byteorder", "big")) if "datatype" in spec else None
-    if dtype is not None and dtype.names:
-        data = _tuples(data, len(spec.get("shape", (0,))))
-    if _has_none(data):
-        mask = _none_mask(data)
-        filled = np.array(_without_none(data), dtype)
-        return np.ma.array(filled, mask=mask)
-    array = np.array(data, dtype)
-    return array.reshape(spec["shape"]) if "shape" in spec and "*" not in spec["shape"] else array
-
-
-def _tuples(data: Any, depth: int) -> Any:
-    return tuple(data) if depth == 0 else [_tuples(item, depth - 1) for item in data]
-
-
-def _has_none(data: Any) -> bool:
-    if isinstance(data, list):
-        return any(_has_none(item) for item in data)
-    return data is None
-
-
-def _none_mask(data: Any) -> Any:
-    return [_none_mask(item) for item in data] if isinstance(data, list) else data is None
-
-
-def _without_none(data: Any) -> Any:
-    if isinstance(data, list):
-        return [_without_none(item) for item in data]
-    return 0 if data is None else data
 
 
 def cast(value: Any, node: SchemaNode | None) -> Any:
@@ -462,9 +420,7 @@ def _check_cell(column: SchemaColumn, ndim: int) -> None:
         )
 
 
-def _dtype(
-    columns: Sequence[SchemaColumn], shapes: Iterable[tuple[int, ...]]
-) -> np.dtype[Any]:
+def _dtype(columns: Sequence[SchemaColumn], shapes: Iterable[tuple[int, ...]]) -> np.dtype[Any]:
     """The native type of the schema's columns; a shape that the schema leaves open is the data's."""
     fields = []
     for column, shape in zip(columns, shapes, strict=True):

@@ -28,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The words after the command's name; those of the process if None.
     """
     options = _parser().parse_args(arguments)
-    warnings.showwarning = _show_warning
     try:
-        return int(options.run(options) or 0)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return int(options.run(options) or 0)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough.
         sys.stderr.close()
@@ -81,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("--provenance", action="store_true", help="also say which side gave the value")
     get.set_defaults(run=_get)
 
-    demo = commands.add_parser("demo", help="make a small product, edit it, show what overrides what")
+    demo = commands.add_parser(
+        "demo", help="make a small product, edit it, show what overrides what"
+    )
     demo.add_argument("folder", nargs="?", type=Path, default=Path("demo"), metavar="FOLDER")
     demo.set_defaults(run=_demo)
     return parser
@@ -93,10 +96,12 @@ def _info(options: argparse.Namespace) -> int:
         if number:
             print()
         try:
-            print("\n".join(_facts(path, conflicts=options.conflicts)))
+            facts = _facts(path, conflicts=options.conflicts)
         except (OSError, FormatError, TypeError, ValueError) as error:
             print(f"asdfits: {_message(error)}", file=sys.stderr)
             failed = 1
+        else:
+            print("\n".join(facts))
     return failed
 
 
@@ -128,7 +133,9 @@ def _kind(model: JwstDataModel) -> str | None:
     found = stage_of(model.meta.filename or "")
     if found is None:
         return None
-    return f"{found.suffix}: level {found.level}, stage {found.stage}, MAST level {found.mast_level}"
+    return (
+        f"{found.suffix}: level {found.level}, stage {found.stage}, MAST level {found.mast_level}"
+    )
 
 
 def _tree_facts(file: File, model: JwstDataModel) -> list[tuple[str, str]]:
@@ -191,7 +198,9 @@ def _get(options: argparse.Namespace) -> int:
         if options.provenance and ":" not in path:
             origin = model.provenance(path)
             card = f"{origin.hdu} {origin.keyword or 'data'}" if origin.hdu else "no card"
-            print(f"  from {origin.layer}; {card}: {origin.fits_value!r}; tree: {origin.asdf_value!r}")
+            print(
+                f"  from {origin.layer}; {card}: {origin.fits_value!r}; tree: {origin.asdf_value!r}"
+            )
     if options.json:
         print(json.dumps(found, default=render.leaf, indent=2))
     return 0

@@ -13,8 +13,9 @@ from typing import Any
 from ._core import Deferred
 from .errors import MissingExtraError
 
-__all__ = ["NDARRAY", "convert"]
+__all__ = ["CORE", "convert"]
 
+CORE = "tag:stsci.edu:asdf/core/"
 NDARRAY = "tag:stsci.edu:asdf/core/ndarray-"
 
 Memo = dict[int, Any]

@@ -6,6 +6,9 @@ Where Python has the word, its own exception is raised: `FileNotFoundError`,
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 from ._core import FormatError, UnsupportedError
 
 __all__ = [
@@ -16,6 +19,7 @@ __all__ = [
     "UnsupportedError",
     "ValidationError",
     "ValidationWarning",
+    "warn",
 ]
 
 
@@ -37,3 +41,11 @@ class NoTypeWarning(Warning):
 
 class FormatWarning(UserWarning):
     """The file breaks its format in a way that could be read around."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn, and show the line of the caller's own code that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("asdfits."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

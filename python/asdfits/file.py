@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from . import arrays, custom
-from ._core import Deferred, Hdu, Product
-from .errors import FormatWarning, UnsupportedError
+from . import arrays, custom, ndarray
+from ._core import Deferred, Hdu, Product, Region
+from .errors import FormatError, FormatWarning, MissingExtraError, UnsupportedError, warn
 from .mapping import SchemaNode
 
 __all__ = ["File", "HduArray", "Lazy", "child", "is_lazy"]
@@ -77,7 +78,16 @@ class File:
         The compiled half: HDUs, headers, tape, memory.
     """
 
-    __slots__ = ("__weakref__", "_arrays", "_custom", "_plain", "path", "product")
+    __slots__ = (
+        "__weakref__",
+        "_arrays",
+        "_blocks",
+        "_custom",
+        "_plain",
+        "_siblings",
+        "path",
+        "product",
+    )
 
     def __init__(self, product: Product) -> None:
         self.product = product
@@ -86,6 +96,9 @@ class File:
         self._plain: dict[int, Any] = {}
         self._custom: dict[int, Any] = {}
         self._arrays: dict[int, np.ndarray[Any, Any] | None] = {}
+        # (Path, place) -> the bytes of a block; path -> a file that an array lies in.
+        self._blocks: dict[tuple[str, int], Region | bytearray] = {}
+        self._siblings: dict[str, Product] = {}
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> File:
@@ -100,9 +113,7 @@ class File:
         """
         file = cls(Product.open(os.fspath(path)))
         for message in file.product.warnings:
-            warnings.warn(message, FormatWarning, stacklevel=2)
-        for message in file.missing_links():
-            warnings.warn(message, FormatWarning, stacklevel=2)
+            warn(message, FormatWarning)
         return file
 
     @property
@@ -110,14 +121,6 @@ class File:
         """The version of the ASDF standard that the tree was written to."""
         facts = self.product.asdf
         return None if facts is None else facts[-1]
-
-    def missing_links(self) -> list[str]:
-        """Return a sentence for each link of the tree to an HDU that is not there."""
-        return [
-            f"{self.path}: the tree links to `{source}`, but the file has no such HDU; "
-            "the array reads as None"
-            for source in self.product.missing_links
-        ]
 
     def tree(self) -> dict[str, Any]:
         """Return the root of the tree; its branches are made when they are touched."""
@@ -157,32 +160,105 @@ class File:
         """Return what a deferred part of the tree stands for."""
         if deferred.plain:
             return deferred.content(self._plain, lazy=True)
-        if deferred.tag.startswith(custom.NDARRAY):
-            known = self._custom.get(deferred.node)
-            if known is None:
-                known = self._custom[deferred.node] = self._ndarray(deferred.content(self._plain))
-            return known
-        return custom.convert(deferred, self._custom, self._ndarray, self.path, self.standard)
+        if not deferred.tag.startswith(custom.CORE):
+            return self._converted(deferred)
+        if deferred.node not in self._custom:
+            self._custom[deferred.node] = self._core(deferred)
+        return self._custom[deferred.node]
 
-    def _ndarray(self, spec: Any) -> Any:
+    def _core(self, deferred: Deferred) -> Any:
+        """A part with a tag of the ASDF standard itself; none of these needs asdf."""
+        kind = deferred.tag.removeprefix(custom.CORE).rpartition("-")[0]
+        if kind == "constant":
+            return deferred.content(self._plain)
+        if kind == "ndarray":
+            return self._ndarray(deferred.content(self._plain), deferred.at)
+        if kind == "integer":
+            spec = deferred.content(self._plain)
+            with self._blaming(deferred.at):
+                words = spec["words"]
+                words = self.resolve(words) if isinstance(words, Deferred) else words
+                return ndarray.constant_integer(spec, words)
+        return self._converted(deferred)
+
+    def _converted(self, deferred: Deferred) -> Any:
+        def array(spec: Any) -> Any:
+            return self._ndarray(spec, deferred.at)
+
+        return custom.convert(deferred, self._custom, array, self.path, self.standard)
+
+    @contextmanager
+    def _blaming(self, at: int) -> Iterator[None]:
+        """Name the place of a node with whose content Python or numpy cannot work.
+
+        A node may ask for anything; numpy words best what is wrong with it.
+        """
+        try:
+            yield
+        except (FormatError, MissingExtraError):
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise FormatError(
+                f"{self.path}: byte {at}: an array or number that cannot be made: {error!r}"
+            ) from error
+
+    def _ndarray(self, spec: Any, at: int) -> Any:
         """The array of a `core/ndarray` node, given its content."""
-        if isinstance(spec, list):
-            return arrays.inline(spec, {})
-        if "data" in spec:
-            return arrays.inline(spec["data"], spec)
-        source = spec.get("source")
-        if isinstance(source, int):
-            array: Any = arrays.block(self.product, spec)
-        elif isinstance(source, str) and source.startswith("fits:"):
+        with self._blaming(at):
+            if not isinstance(spec, dict):
+                return ndarray.inline(spec, {}, self._limit)
+            if "data" in spec and "source" in spec:
+                raise ValueError("found both source and data, expected one of them")
+            if "data" in spec:
+                array: Any = ndarray.inline(spec["data"], spec, self._limit)
+            else:
+                array = self._stored(spec, at)
+            mask = spec.get("mask")
+            if array is None or mask is None:
+                return array
+            return ndarray.masked(array, self.resolve(mask) if isinstance(mask, Deferred) else mask)
+
+    def _stored(self, spec: dict[str, Any], at: int) -> Any:
+        """The array of a node whose numbers stand elsewhere; None where it links to no HDU."""
+        source = spec["source"]
+        if isinstance(source, str) and source.startswith("fits:"):
             index = self.product.linked(source)
-            array = None if index is None else self.array(index)
-        else:
-            raise UnsupportedError(f"{self.path}: an array with source {source!r} is not read yet")
-        mask = spec.get("mask")
-        if mask is None or array is None:
-            return array
-        mask = self.resolve(mask) if isinstance(mask, Deferred) else mask
-        return np.ma.array(array, mask=mask if isinstance(mask, np.ndarray) else array == mask)
+            return None if index is None else self.array(index)
+        if isinstance(source, str):
+            return ndarray.from_buffer(self._external(source, at), spec)
+        if isinstance(source, bool) or not isinstance(source, int):
+            raise TypeError(f"found the source {source!r}, expected a number or a name")
+        return ndarray.from_buffer(self._block(self.product, source), spec)
+
+    def _block(self, product: Product, number: int) -> Region | bytearray:
+        """The bytes of a block; the same memory each time, so that arrays of one block share it."""
+        key = (product.path, product.block(number)[0])
+        if key not in self._blocks:
+            self._blocks[key] = ndarray.block(product, number)
+        return self._blocks[key]
+
+    def _external(self, source: str, at: int) -> Region | bytearray:
+        """The first block of another ASDF file in the folder of this one."""
+        path = ndarray.sibling(self.path, source)
+        if path is None:
+            raise UnsupportedError(
+                f"{self.path}: byte {at}: an array's data lie in {source!r}; only files in the same "
+                "folder are opened"
+            )
+        try:
+            if path not in self._siblings:
+                self._siblings[path] = Product.open(path)
+            return self._block(self._siblings[path], 0)
+        except (OSError, FormatError) as error:
+            raise FormatError(
+                f"{self.path}: byte {at}: an array's data lie in another file: {error}"
+            ) from error
+
+    @property
+    def _limit(self) -> int:
+        """The most values an inline array may have: none is shorter than a byte."""
+        facts = self.product.asdf
+        return 0 if facts is None else facts[3]
 
     def __repr__(self) -> str:
         return f"<File {self.path}>"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from . import mapping, overlay
-from .errors import NoTypeWarning
+from .errors import NoTypeWarning, warn
 from .file import File, child, is_lazy
 from .models import JwstDataModel, model_class
+from .models.nodes import check_depth
 
 __all__ = ["open", "read_metadata"]
 
@@ -23,7 +23,8 @@ def open(  # noqa: A001  # what users call it
     """Open a JWST product as the data model that it says it is.
 
     Headers and tree are parsed; no pixel is read. Arrays are made when they are touched, as views of
-    the file where its bytes allow, writable without changing it.
+    the file where its bytes allow, writable without changing it. For an array that lies in another
+    ASDF file, that file is read if it is in the same folder, and from nowhere else.
 
     Parameters
     ----------
@@ -76,9 +77,7 @@ def open(  # noqa: A001  # what users call it
             f"{path}: Model type is not specifically defined and guessing has been disabled."
         )
     name = _guessed_class(file)
-    warnings.warn(
-        f"model_type not found. Opening {path} as a {name}", NoTypeWarning, stacklevel=2
-    )
+    warn(f"model_type not found. Opening {path} as a {name}", NoTypeWarning)
     model = model_class(name)(file, **kwargs)
     del model._branch("meta")["model_type"]
     return model
@@ -101,12 +100,13 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return dict(_scalars(tree, ""))
 
 
-def _scalars(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _scalars(tree: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    check_depth(depth, path)
     for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
         here = f"{path}.{key}" if path else str(key)
         value = child(tree, key)
         if isinstance(value, (dict, list)):
-            yield from _scalars(value, here)
+            yield from _scalars(value, here, depth + 1)
         elif value is not None and not is_lazy(value):
             yield here, value
 

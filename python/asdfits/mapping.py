@@ -28,6 +28,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 __all__ = [
     "ITEM",
+    "NUMPY_CODES",
     "ArrayLeaf",
     "Column",
     "Keyword",
@@ -65,7 +66,7 @@ _NO_RULE: Final = frozenset(
 _COMBINERS: Final = ("allOf", "anyOf", "oneOf")
 _NESTED: Final = frozenset({*_COMBINERS, "properties", "items"})
 
-_NUMPY_CODES: Final = {
+NUMPY_CODES: Final = {
     "bool8": "?",
     "int8": "i1",
     "int16": "i2",
@@ -83,6 +84,7 @@ _NUMPY_CODES: Final = {
     "ascii": "S",
     "ucs4": "U",
 }
+"""Datatypes of the ASDF standard -> numpy type codes, without byte order."""
 
 DtypeSpec = str | list[tuple[str, str] | tuple[str, str, tuple[int, ...]]]
 
@@ -276,10 +278,10 @@ class SchemaNode:
         if datatype is None:
             return None
         if isinstance(datatype, str):
-            return _NUMPY_CODES[datatype]
+            return NUMPY_CODES[datatype]
         spec: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = []
         for column in datatype:
-            code = f"{_NUMPY_CODES[column.datatype]}{column.length or ''}"
+            code = f"{NUMPY_CODES[column.datatype]}{column.length or ''}"
             spec.append(
                 (column.name, code) if column.shape is None else (column.name, code, column.shape)
             )

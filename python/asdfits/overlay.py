@@ -13,10 +13,9 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
-from .errors import ValidationError, ValidationWarning
+from .errors import FormatWarning, ValidationError, ValidationWarning, warn
 from .file import File, HduArray, child, is_lazy
 from .mapping import ITEM, Keyword, ModelSchema
 from .validate import check
@@ -25,7 +24,11 @@ __all__ = ["Conflict", "Provenance", "conflicts", "is_current", "overlay", "prov
 
 HASH = "_fits_hash"
 
+# An EXTVER is a position in a list, which grows up to it: a damaged one must not fill the memory.
+LONGEST = 100_000
+
 Path = tuple[str | int, ...]
+
 
 class Provenance(NamedTuple):
     """Where a value of a model came from.
@@ -95,15 +98,18 @@ def overlay(
     """
     tree = file.tree()
     if is_current(file, tree, schema.name):
+        # All cards, HISTORY as well, were written from this very tree.
         if arrays and file.product.has_table:
             # The reference casts every array as soon as one table is there; links alone are not cast.
             _put_arrays(tree, schema, _Versions(file))
-    else:
-        versions = _Versions(file)
-        known = _put_keywords(tree, schema, versions, strict, keep_invalid, validate)
-        if arrays:
-            placed = _put_arrays(tree, schema, versions)
-            _put_extra(tree, file, known, placed)
+        return tree
+    versions = _Versions(file)
+    if schema.lists:
+        versions.warn_of_far_versions()
+    known = _put_keywords(tree, schema, versions, strict, keep_invalid, validate)
+    if arrays:
+        placed = _put_arrays(tree, schema, versions)
+        _put_extra(tree, file, known, placed)
     _put_history(tree, file)
     return tree
 
@@ -138,8 +144,11 @@ def header_hash(file: File) -> str | None:
         raw = file.product.header_bytes(index)
         if index in unclean:
             try:
-                raw = str(Header.fromstring(raw)).encode()
-            except Exception:  # astropy raises many kinds; each means that no writer made this header
+                with warnings.catch_warnings(action="ignore"):  # of the repairs that it makes
+                    raw = str(Header.fromstring(raw)).encode()
+            except (
+                Exception
+            ):  # astropy raises many kinds; each means that no writer made this header
                 return None
         rendered.update(raw)
     return rendered.hexdigest()
@@ -151,7 +160,7 @@ class _Versions:
     def __init__(self, file: File) -> None:
         self.file = file
         self.names = file.product.names()
-        self.highest = max((version for _, version in self.names), default=0)
+        self._items = sorted({version - 1 for _, version in self.names if 0 < version <= LONGEST})
         self._headers: dict[int, dict[str, Any]] = {}
 
     def find(self, name: str, item: int | None) -> int | None:
@@ -169,13 +178,21 @@ class _Versions:
             header = self._headers[index] = self.file.product.values(index)
         return header
 
-    def items(self) -> range:
+    def items(self) -> list[int]:
         """The list items that some HDU may stand for."""
-        return range(max(self.highest, 0))
+        return self._items
+
+    def warn_of_far_versions(self) -> None:
+        """Warn of each EXTVER that is too high for a position in a list."""
+        for index, (_, version) in enumerate(self.names):
+            if version > LONGEST:
+                label = self.file.product.hdu(index).label
+                message = f"EXTVER is no position in a list of at most {LONGEST} items; not used"
+                warn(f"{self.file.path}: {label}: {message}", FormatWarning)
 
 
 def _cards(schema: ModelSchema, versions: _Versions) -> Iterator[tuple[Keyword, Path, int, Any]]:
-    """Every mapped card with a value: its row, its path, its HDU, the value."""
+    """Every mapped card: its row, its path, its HDU, its value, None where it is undefined."""
     outside, inside = _rows(schema)
     yield from _cards_of(outside, versions, None)
     if inside:
@@ -192,9 +209,8 @@ def _cards_of(
         if found is None:
             index = versions.find(hdu, item)
             found = headers[hdu] = (-1, {}) if index is None else (index, versions.header(index))
-        value = found[1].get(keyword)
-        if value is not None:
-            yield row, _path(row.path, item), found[0], value
+        if keyword in found[1]:
+            yield row, _path(row.path, item), found[0], found[1][keyword]
 
 
 @cache
@@ -225,8 +241,11 @@ def _put_keywords(
 ) -> dict[int, set[str]]:
     """Lay the header values over the tree; return the keywords that the schema knows, by HDU."""
     known: dict[int, set[str]] = {}
+    put = _Putter(tree)
     for row, path, index, value in _cards(schema, versions):
         known.setdefault(index, set()).add(row.keyword.upper())
+        if value is None:
+            continue
         fault = check(value, row.node) if validate else None
         if fault is not None:
             message = (
@@ -236,16 +255,17 @@ def _put_keywords(
             )
             if strict:
                 raise ValidationError(message)
-            warnings.warn(message, ValidationWarning, stacklevel=4)
+            warn(message, ValidationWarning)
             if not keep_invalid:
                 continue
-        _put(tree, path, value)
+        put(path, value)
     return known
 
 
 def _put_arrays(tree: dict[str, Any], schema: ModelSchema, versions: _Versions) -> set[int]:
     """Put the data of every mapped HDU into the tree, unread; return the HDUs."""
     placed = set()
+    put = _Putter(tree)
     for row in schema.arrays:
         for item in versions.items() if row.in_list else (None,):
             index = versions.find(row.hdu, item)
@@ -253,24 +273,39 @@ def _put_arrays(tree: dict[str, Any], schema: ModelSchema, versions: _Versions) 
                 continue
             placed.add(index)
             if versions.file.has_data(index):
-                value = HduArray(versions.file, index, row.node)
-                _put(tree, _path(row.path, item), value)
+                put(_path(row.path, item), HduArray(versions.file, index, row.node))
     return placed
 
 
-def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
-    """Store `value`, making the dicts and lists on the way; lists grow by empty dicts."""
-    cursor: Any = tree
-    for part, after in pairwise(path):
-        if isinstance(part, int):
-            while len(cursor) <= part:
-                cursor.append({})
-        elif part not in cursor:
-            cursor[part] = [] if isinstance(after, int) or after == ITEM else {}
-        cursor = child(cursor, part)
-        if not isinstance(cursor, list if isinstance(after, int) else dict):
-            return  # something else stands on the way: an object that no card can reach into
-    cursor[path[-1]] = value
+class _Putter:
+    """Stores values in a tree; each branch on the way is made, or looked for, once."""
+
+    def __init__(self, tree: dict[str, Any]) -> None:
+        self._branches: dict[Path, Any] = {(): tree}
+
+    def __call__(self, path: Path, value: Any) -> None:
+        """Store `value` at `path`; lists on the way grow by empty dicts."""
+        branch = self._branch(path[:-1], dict)
+        if branch is not None:
+            branch[path[-1]] = value
+
+    def _branch(self, path: Path, kind: type[dict[Any, Any]] | type[list[Any]]) -> Any:
+        """The dict or list at `path`; None if something else stands there or on the way."""
+        if path in self._branches:
+            return self._branches[path]
+        last = path[-1]
+        branch: Any = None
+        if isinstance(last, int):
+            items = self._branch(path[:-1], list)
+            if items is not None:
+                items.extend({} for _ in range(len(items), last + 1))
+                branch = child(items, last)
+        else:
+            above = self._branch(path[:-1], dict)
+            if above is not None:
+                branch = child(above, last) if last in above else above.setdefault(last, kind())
+        self._branches[path] = branch if isinstance(branch, kind) else None
+        return self._branches[path]
 
 
 def _put_extra(
@@ -350,12 +385,11 @@ def conflicts(file: File, schema: ModelSchema) -> list[Conflict]:
     found = []
     for row, path, index, value in _cards(schema, _Versions(file)):
         stored = _at(tree, path)
-        if stored is not None and not is_lazy(stored) and not _same(value, stored):
+        both = value is not None and stored is not None and not is_lazy(stored)
+        if both and not _same(value, stored):
             label = file.product.hdu(index)
             hdu = f"{label.name},{label.version}"
-            found.append(
-                Conflict(".".join(map(str, path)), hdu, row.keyword, value, stored)
-            )
+            found.append(Conflict(".".join(map(str, path)), hdu, row.keyword, value, stored))
     return found
 
 

@@ -59,6 +59,10 @@ _TAGS: Final[Mapping[type, str]] = {
 _ARRAY_NODE: Final = {"source": 0, "datatype": "float64", "byteorder": "little", "shape": [0]}
 
 
+# The rules of most places: the value is a text.
+_TEXT: Final = (("type", "string"),)
+
+
 class _Fault(NamedTuple):
     text: str
     path: tuple[str | int, ...] = ()
@@ -103,6 +107,8 @@ def check(value: object, node: SchemaNode, *, writing: bool = False) -> str | No
 
 def _invalid(value: Any, node: SchemaNode, writing: bool) -> _Fault | None:
     rules = node.rules
+    if rules == _TEXT and type(value) is str:
+        return None  # most cards
     if rules is None or (isinstance(value, dict) and "$ref" in value):
         return None  # anything goes; or a link, and what it points to is not at hand
     for word, argument in rules:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import warnings
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -12,13 +11,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .. import arrays, dynamicdq, mapping, overlay, render
-from ..errors import ValidationError, ValidationWarning
+from ..errors import ValidationError, ValidationWarning, warn
 from ..file import File, Lazy, child, is_lazy
 from ..history import History
 from ..mapping import ModelSchema, SchemaNode
 from ..overlay import Conflict, Provenance
 from ..validate import check
-from .nodes import ListNode, ObjectNode, flatten, plain_time, unwrap
+from .nodes import ListNode, ObjectNode, check_depth, flatten, plain_time, unwrap
 
 __all__ = ["DataModel", "JwstDataModel"]
 
@@ -213,16 +212,19 @@ class DataModel(ObjectNode):
         message = f"While validating {name} the following error occurred:\n{fault}"
         if self._strict_validation:
             raise ValidationError(message)
-        warnings.warn(message, ValidationWarning, stacklevel=4)
+        warn(message, ValidationWarning)
         return self._pass_invalid_values
 
     def __getitem__(self, path: str) -> Any:
         """Return the value at a dotted path; list positions are numbers: ``slits.0.name``."""
         node: Any = self
         for part in path.split("."):
+            if isinstance(node, ListNode) and not part.isdecimal():
+                raise KeyError(path)
             try:
+                # A fault of the file, found when the value is made, is no missing key.
                 node = node[int(part)] if isinstance(node, ListNode) else getattr(node, part)
-            except (AttributeError, IndexError, ValueError) as error:
+            except (AttributeError, IndexError) as error:
                 raise KeyError(path) from error
         return node
 
@@ -245,13 +247,14 @@ class DataModel(ObjectNode):
         """Yield (dotted path, value) of each leaf, lists included; absent values are left out."""
         return flatten(self._instance, self)
 
-    def _leaves(self, tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    def _leaves(self, tree: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
         """Yield (dotted path, value) for each leaf, arrays and tagged parts unmade."""
+        check_depth(depth, path)
         for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
             here = f"{path}.{key}" if path else str(key)
             value = child(tree, key)
             if isinstance(value, (dict, list, tuple)):
-                yield from self._leaves(value, here)
+                yield from self._leaves(value, here, depth + 1)
             else:
                 yield here, value
 
@@ -286,11 +289,17 @@ class DataModel(ObjectNode):
     def search(self, text: str) -> dict[str, Any]:
         """Return path -> value for each leaf whose path or text has `text`, whatever the case."""
         wanted = text.lower()
-        return {
-            path: value
-            for path, value in self.to_flat_dict(include_arrays=False).items()
-            if wanted in path.lower() or (isinstance(value, str) and wanted in value.lower())
-        }
+        found = {}
+        for path, value in self._leaves(self._instance, ""):
+            if wanted in path.lower():
+                # Only what is asked for is converted: a WCS takes its time.
+                if is_lazy(value):
+                    value = None if self._is_array(value) else self._made(value)
+            elif not (isinstance(value, str) and wanted in value.lower()):
+                continue
+            if value is not None and not isinstance(value, np.ndarray):
+                found[path] = plain_time(value)
+        return found
 
     def info(self, max_rows: int | None = 40) -> None:
         """Print the tree.
@@ -440,8 +449,9 @@ class JwstDataModel(DataModel):
 
     def get_crds_parameters(self) -> dict[str, Any]:
         """Return the scalars of the tree by dotted path, for the choice of reference files."""
-        flat = self.to_flat_dict(include_arrays=False)
-        return {k: v for k, v in flat.items() if isinstance(v, (str, int, float, complex, bool))}
+        kinds = (str, int, float, complex, bool)
+        leaves = ((k, plain_time(v)) for k, v in self._leaves(self._instance, ""))
+        return {path: value for path, value in leaves if isinstance(value, kinds)}
 
 
 def _switch(name: str, given: bool | None, default: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,10 +14,28 @@ from ..file import child, is_lazy
 from ..mapping import SchemaNode
 from ..validate import check
 
-if TYPE_CHECKING:
-    from .base import DataModel
+__all__ = ["ListNode", "Model", "Node", "ObjectNode", "check_depth", "flatten", "unwrap"]
 
-__all__ = ["ListNode", "Node", "ObjectNode", "flatten", "unwrap"]
+# The parser refuses a tree that is nested deeper than this; an alias can lead back into itself.
+_DEEPEST = 512
+
+
+class Model(Protocol):
+    """What a node asks of the model that it is a part of."""
+
+    _validate_on_assignment: bool
+
+    def _resolve(self, container: Any, key: Any) -> Any:
+        """Make the deferred value at `key` and keep it in its place."""
+
+    def _leaves(self, tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+        """Yield (dotted path, value) for each leaf, arrays and tagged parts unmade."""
+
+    def _report(self, name: str, fault: str) -> bool:
+        """Warn of or raise a value that does not fit; whether to store it all the same."""
+
+    def _default_array(self, name: str, schema: SchemaNode) -> Any:
+        """Return an array of the schema's type and default."""
 
 
 def unwrap(value: Any) -> Any:
@@ -25,8 +43,9 @@ def unwrap(value: Any) -> Any:
     return value._instance if isinstance(value, Node) else value
 
 
-def flatten(tree: Any, model: DataModel, path: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(tree: Any, model: Model, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Yield (dotted path, value) for each leaf below `tree` that is not None."""
+    check_depth(depth, path)
     if isinstance(tree, dict):
         pairs: Iterable[tuple[Any, Any]] = list(tree.items())
     elif isinstance(tree, (list, tuple)):
@@ -38,13 +57,18 @@ def flatten(tree: Any, model: DataModel, path: str = "") -> Iterator[tuple[str, 
     for key, value in pairs:
         if is_lazy(value):
             value = model._resolve(tree, key)
-        yield from flatten(value, model, f"{path}.{key}" if path else str(key))
+        yield from flatten(value, model, f"{path}.{key}" if path else str(key), depth + 1)
+
+
+def check_depth(depth: int, path: str) -> None:
+    """Raise ValueError where a path is longer than the tree of any file is deep."""
+    if depth > _DEEPEST:
+        raise ValueError(f"the tree contains itself at {path[:40]}…")
 
 
 class Node:
     """A part of a model's tree with the schema that speaks of it."""
 
-    # `_model` is the model itself, also in the model: nodes ask it to resolve and to validate.
     _name: str
     _instance: Any
     _schema: SchemaNode | None
@@ -57,7 +81,7 @@ class Node:
         return self._instance
 
     @property
-    def _ctx(self) -> DataModel:
+    def _ctx(self) -> Model:
         raise AttributeError("_ctx")
 
     def __eq__(self, other: object) -> bool:
@@ -113,9 +137,9 @@ class ObjectNode(Node):
             raise AttributeError(f"No attribute '{name}'")
         container = schema.container
         if container == "object":
-            return _Object(name, {}, schema, self, attached=False)
+            return _AbsentObject(name, schema, self)
         if container == "array":
-            return ListNode(name, [], schema, self, attached=False)
+            return _AbsentList(name, schema, self)
         return None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -141,17 +165,15 @@ class ObjectNode(Node):
         """Yield the dotted path of each leaf; lists are leaves."""
         return self._leaf_paths(self._instance, "")
 
-    def _leaf_paths(self, tree: dict[str, Any], path: str) -> Iterator[str]:
+    def _leaf_paths(self, tree: dict[str, Any], path: str, depth: int = 0) -> Iterator[str]:
+        check_depth(depth, path)
         for key in list(tree):
             here = f"{path}.{key}" if path else str(key)
             value = child(tree, key)
             if isinstance(value, dict):
-                yield from self._leaf_paths(value, here)
+                yield from self._leaf_paths(value, here, depth + 1)
             else:
                 yield here
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._instance
 
     def hasattr(self, name: str) -> bool:
         """Tell whether the tree itself holds `name`, not only the schema."""
@@ -209,30 +231,42 @@ class _Object(ObjectNode):
         instance: dict[str, Any],
         schema: SchemaNode | None,
         parent: Node,
-        *,
-        attached: bool = True,
     ) -> None:
         set_ = object.__setattr__
         set_(self, "_name", name)
         set_(self, "_instance", instance)
         set_(self, "_schema", schema)
         set_(self, "_parent", parent)
-        set_(self, "_attached", attached)
 
     @property
-    def _ctx(self) -> DataModel:
+    def _ctx(self) -> Model:
         return self._parent._ctx
-
-    def _own(self) -> dict[str, Any]:
-        if not self._attached:
-            parent = self._parent._own()
-            # Another node for the same absent branch may have been first.
-            object.__setattr__(self, "_instance", parent.setdefault(self._name, self._instance))
-            object.__setattr__(self, "_attached", True)
-        return self._instance
 
     def __repr__(self) -> str:
         return f"<{self._name}: {', '.join(map(str, self._instance)) or 'empty'}>"
+
+
+class _AbsentObject(_Object):
+    """A dict that the tree did not hold when it was asked for; it enters with its first value."""
+
+    def __init__(self, name: str, schema: SchemaNode | None, parent: ObjectNode) -> None:
+        set_ = object.__setattr__
+        set_(self, "_name", name)
+        set_(self, "_schema", schema)
+        set_(self, "_parent", parent)
+
+    @property
+    def _instance(self) -> dict[str, Any]:
+        # Another node for the same branch may have brought it into the tree.
+        found = self._parent._instance.get(self._name)
+        return found if isinstance(found, dict) else {}
+
+    def _own(self) -> dict[str, Any]:
+        parent: dict[str, Any] = self._parent._own()
+        if not isinstance(parent.get(self._name), dict):
+            parent[self._name] = {}
+        found: dict[str, Any] = parent[self._name]
+        return found
 
 
 class ListNode(Node):
@@ -244,24 +278,18 @@ class ListNode(Node):
         instance: list[Any],
         schema: SchemaNode | None,
         parent: Node,
-        *,
-        attached: bool = True,
     ) -> None:
         self._name = name
         self._instance = instance
         self._schema = schema
         self._parent = parent
-        self._attached = attached
 
     @property
-    def _ctx(self) -> DataModel:
+    def _ctx(self) -> Model:
         return self._parent._ctx
 
     def _own(self) -> list[Any]:
-        if not self._attached:
-            parent = self._parent._own()  # type: ignore[attr-defined]
-            self._instance = parent.setdefault(self._name, self._instance)
-            self._attached = True
+        """The list to write to."""
         return self._instance
 
     def _item(self, index: int) -> SchemaNode | None:
@@ -342,6 +370,28 @@ class ListNode(Node):
         schema = self._item(len(self))
         accepted, _ = self._accept(self._name, values, schema)
         return _Object(self._name, values, schema, self) if accepted else None
+
+
+class _AbsentList(ListNode):
+    """A list that the tree did not hold when it was asked for; it enters with its first item."""
+
+    def __init__(self, name: str, schema: SchemaNode | None, parent: ObjectNode) -> None:
+        self._name = name
+        self._schema = schema
+        self._parent = parent
+
+    @property
+    def _instance(self) -> list[Any]:
+        # Another node for the same list may have brought it into the tree.
+        found = self._parent._instance.get(self._name)
+        return found if isinstance(found, list) else []
+
+    def _own(self) -> list[Any]:
+        parent: dict[str, Any] = self._parent._own()  # type: ignore[attr-defined]
+        if not isinstance(parent.get(self._name), list):
+            parent[self._name] = []
+        found: list[Any] = parent[self._name]
+        return found
 
 
 def plain_time(value: Any) -> Any:

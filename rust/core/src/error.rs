@@ -30,6 +30,8 @@ pub struct Error {
     pub kind: ErrorKind,
     /// Bytes from the start of the file; `None` where no byte is to blame.
     pub at: Option<u64>,
+    /// The HDU that holds the byte, as `HDU 3 (DQ,1)`, where one is known to.
+    pub hdu: Option<String>,
     /// The number of the operating system's error, where it raised one.
     pub errno: Option<i32>,
     /// What was found and what was expected.
@@ -42,6 +44,7 @@ impl Error {
         Self {
             kind,
             at: Some(at),
+            hdu: None,
             errno: None,
             message: message.into(),
         }
@@ -76,6 +79,7 @@ impl From<std::io::Error> for Error {
         Self {
             kind: ErrorKind::Io(error.kind()),
             at: None,
+            hdu: None,
             errno,
             message,
         }
@@ -84,10 +88,13 @@ impl From<std::io::Error> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at {
-            Some(at) => write!(f, "byte {at}: {}", self.message),
-            None => f.write_str(&self.message),
+        if let Some(hdu) = &self.hdu {
+            write!(f, "{hdu}: ")?;
         }
+        if let Some(at) = self.at {
+            write!(f, "byte {at}: ")?;
+        }
+        f.write_str(&self.message)
     }
 }
 

@@ -41,6 +41,7 @@ impl Source {
             return Err(Error {
                 kind,
                 at: None,
+                hdu: None,
                 errno: Some(EISDIR),
                 message,
             });
@@ -95,14 +96,7 @@ impl Source {
                 start,
                 length,
             },
-            Self::Bytes(_) => {
-                let owned = copy.to_vec().into_boxed_slice();
-                Region {
-                    memory: Memory::Owned(Box::into_raw(owned)),
-                    start: 0,
-                    length,
-                }
-            }
+            Self::Bytes(_) => Region::from_bytes(copy.to_vec()),
         })
     }
 }
@@ -132,6 +126,7 @@ fn gunzip(bytes: &[u8]) -> Result<Vec<u8>> {
         .map_err(|error| Error {
             kind: ErrorKind::Format,
             at: None,
+            hdu: None,
             errno: None,
             message: format!("the gzip data break off after {} bytes: {error}", out.len()),
         })?;
@@ -162,6 +157,17 @@ unsafe impl Send for Region {}
 unsafe impl Sync for Region {}
 
 impl Region {
+    /// Bytes made in memory, such as an unpacked block, in the form of bytes of a file.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        let length = bytes.len();
+        let memory = Memory::Owned(Box::into_raw(bytes.into_boxed_slice()));
+        Self {
+            memory,
+            start: 0,
+            length,
+        }
+    }
+
     /// The first byte. Valid for [`Region::len`] bytes, reads and writes, while the region lives.
     pub fn address(&self) -> *mut u8 {
         match &self.memory {
@@ -185,7 +191,7 @@ impl Drop for Region {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
         if let Memory::Owned(bytes) = self.memory {
-            // SAFETY: the pointer came from Box::into_raw in Source::region and is given back only
+            // SAFETY: the pointer came from Box::into_raw in Region::from_bytes and is given back only
             // here, once, when no user of the region is left.
             drop(unsafe { Box::from_raw(bytes) });
         }
@@ -213,9 +219,9 @@ mod tests {
 
     #[test]
     fn gzip_is_undone_and_a_cut_gzip_is_an_error() {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packer.write_all(b"SIMPLE").unwrap();
-        let packed = packer.finish().unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"SIMPLE").unwrap();
+        let packed = encoder.finish().unwrap();
         assert_eq!(
             Source::from_bytes(packed.clone()).unwrap().bytes(),
             b"SIMPLE"

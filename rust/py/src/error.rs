@@ -21,9 +21,7 @@ create_exception!(
 );
 
 /// An exception that names the path, the place and the fault.
-///
-/// `place` is the HDU that holds the byte at fault, where one does.
-pub fn raise(error: &Error, path: &Path, place: Option<&str>) -> PyErr {
+pub fn raise(error: &Error, path: &Path) -> PyErr {
     let path = path.display();
     if let ErrorKind::Io(_) = error.kind {
         // OSError picks its subclass, FileNotFoundError and its kin, from errno.
@@ -32,10 +30,7 @@ pub fn raise(error: &Error, path: &Path, place: Option<&str>) -> PyErr {
             None => PyOSError::new_err(format!("{path}: {}", error.message)),
         };
     }
-    let message = match place {
-        Some(place) => format!("{path}: {place}: {error}"),
-        None => format!("{path}: {error}"),
-    };
+    let message = format!("{path}: {error}");
     match error.kind {
         ErrorKind::Unsupported => UnsupportedError::new_err(message),
         _ => FormatError::new_err(message),

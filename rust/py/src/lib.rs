@@ -6,22 +6,29 @@
 // pyo3 hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
 
+mod emit;
 mod error;
+mod opened;
 mod product;
 mod region;
 mod tree;
 mod value;
+mod yaml;
 
 use pyo3::prelude::*;
 
 pub use product::{Hdu, Product};
 pub use region::Region;
-pub use tree::Deferred;
+pub use tree::{Deferred, Numbers};
 
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
+    use super::emit::emit;
+    #[pymodule_export]
     use super::error::{FormatError, UnsupportedError};
     #[pymodule_export]
-    use super::{Deferred, Hdu, Product, Region};
+    use super::yaml::{yaml_events, yaml_plain};
+    #[pymodule_export]
+    use super::{Deferred, Hdu, Numbers, Product, Region};
 }

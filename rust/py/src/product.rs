@@ -2,147 +2,18 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use asdfits_core::asdf::AsdfFile;
-use asdfits_core::fits::{self, Image, Table, header_hash};
-use asdfits_core::{Error, Layout, Source};
-use pyo3::exceptions::PyIndexError;
+use asdfits_core::fits::{self, Image, Table};
+use asdfits_core::{Error, Source};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::error::raise;
+use crate::opened::Inner;
 use crate::region::Region;
 use crate::tree;
 use crate::value::{fits_card, fits_value};
-
-/// What is known of an open file; shared with the deferred parts of its tree.
-pub struct Inner {
-    pub path: PathBuf,
-    pub source: Source,
-    pub layout: Layout,
-    /// The index of the ASDF HDU (none in a plain ASDF file), the place of the ASDF file, its content.
-    pub asdf: Option<Embedded>,
-    hash: OnceLock<(String, Vec<usize>)>,
-}
-
-/// The ASDF file within the file.
-pub struct Embedded {
-    pub hdu: Option<usize>,
-    pub at: u64,
-    pub length: u64,
-    pub file: AsdfFile,
-}
-
-impl Inner {
-    fn read(path: PathBuf, source: Source) -> Result<Self, (PathBuf, Option<String>, Error)> {
-        let bytes = source.bytes();
-        if bytes.starts_with(b"#ASDF") {
-            let length = bytes.len() as u64;
-            return match AsdfFile::parse(bytes, 0) {
-                Ok(file) => {
-                    let asdf = Some(Embedded {
-                        hdu: None,
-                        at: 0,
-                        length,
-                        file,
-                    });
-                    Ok(Self {
-                        path,
-                        source,
-                        layout: Layout::default(),
-                        asdf,
-                        hash: OnceLock::new(),
-                    })
-                }
-                Err(error) => Err((path, None, error)),
-            };
-        }
-        let layout = match Layout::read(bytes) {
-            Ok(layout) => layout,
-            Err(error) => return Err((path, None, error)),
-        };
-        let asdf = match layout.asdf(bytes) {
-            None => None,
-            Some((hdu, range)) => {
-                let slice = usize::try_from(range.start)
-                    .ok()
-                    .zip(usize::try_from(range.end).ok());
-                let slice = slice
-                    .and_then(|(from, to)| bytes.get(from..to))
-                    .unwrap_or_default();
-                match AsdfFile::parse(slice, range.start) {
-                    Ok(file) => Some(Embedded {
-                        hdu: Some(hdu),
-                        at: range.start,
-                        length: range.end.saturating_sub(range.start),
-                        file,
-                    }),
-                    Err(error) => {
-                        let place = layout.hdus.get(hdu).map(|h| name(hdu, h));
-                        return Err((path, place, error));
-                    }
-                }
-            }
-        };
-        Ok(Self {
-            path,
-            source,
-            layout,
-            asdf,
-            hash: OnceLock::new(),
-        })
-    }
-
-    /// The bytes of the ASDF file.
-    pub fn asdf_bytes(&self) -> &[u8] {
-        let Some(asdf) = &self.asdf else { return &[] };
-        let end = asdf.at.saturating_add(asdf.length);
-        let range = usize::try_from(asdf.at).ok().zip(usize::try_from(end).ok());
-        range
-            .and_then(|(from, to)| self.source.bytes().get(from..to))
-            .unwrap_or_default()
-    }
-
-    /// The text of the tree.
-    pub fn yaml(&self) -> &[u8] {
-        let range = self.asdf.as_ref().map_or(0..0, |asdf| asdf.file.yaml());
-        self.asdf_bytes().get(range).unwrap_or_default()
-    }
-
-    /// An exception that says in which HDU the fault lies.
-    pub fn error(&self, error: &Error) -> PyErr {
-        let holds = |hdu: &fits::Hdu| {
-            error
-                .at
-                .is_some_and(|at| hdu.at <= at && hdu.end().is_none_or(|end| at < end))
-        };
-        let hdus = &self.layout.hdus;
-        let place = hdus
-            .iter()
-            .position(holds)
-            .and_then(|i| hdus.get(i).map(|hdu| name(i, hdu)));
-        raise(error, &self.path, place.as_deref())
-    }
-
-    fn hdu(&self, index: usize) -> PyResult<&fits::Hdu> {
-        self.layout.hdus.get(index).ok_or_else(|| {
-            PyIndexError::new_err(format!(
-                "there are {} HDUs, none is {index}",
-                self.layout.hdus.len()
-            ))
-        })
-    }
-}
-
-/// `HDU 3 (DQ,1)`: how messages name an HDU.
-fn name(index: usize, hdu: &fits::Hdu) -> String {
-    if hdu.name.is_empty() {
-        format!("HDU {index}")
-    } else {
-        format!("HDU {index} ({},{})", hdu.name, hdu.version)
-    }
-}
 
 /// An open FITS or ASDF file.
 #[pyclass(frozen, module = "asdfits._core")]
@@ -156,14 +27,12 @@ impl Product {
         path: PathBuf,
         open: impl FnOnce(&Path) -> Result<Source, Error> + Send,
     ) -> PyResult<Self> {
-        let read = py.detach(|| match open(&path) {
-            Ok(source) => Inner::read(path, source),
-            Err(error) => Err((path, None, error)),
-        });
-        let inner = read.map_err(|(path, place, error)| raise(&error, &path, place.as_deref()))?;
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        match py.detach(|| open(&path).and_then(asdfits_core::Product::read)) {
+            Ok(product) => Ok(Self {
+                inner: Arc::new(Inner { path, product }),
+            }),
+            Err(error) => Err(raise(&error, &path)),
+        }
     }
 }
 
@@ -187,28 +56,37 @@ impl Product {
 
     #[getter]
     fn size(&self) -> u64 {
-        self.inner.source.bytes().len() as u64
+        self.inner.product.source.bytes().len() as u64
     }
 
     #[getter]
     fn is_fits(&self) -> bool {
-        !self.inner.layout.hdus.is_empty()
+        !self.inner.product.layout.hdus.is_empty()
     }
 
     /// Faults that did not keep the file from being read, each as a whole sentence.
     #[getter]
     fn warnings(&self) -> Vec<String> {
         let path = self.inner.path.display();
+        let missing = self.missing_links();
+        let missing = missing.iter().map(|source| {
+            format!(
+                "{path}: the tree links to `{source}`, but the file has no such HDU; \
+                 the array reads as None"
+            )
+        });
         self.inner
+            .product
             .layout
             .warnings
             .iter()
             .map(|warning| format!("{path}: {warning}"))
+            .chain(missing)
             .collect()
     }
 
     fn __len__(&self) -> usize {
-        self.inner.layout.hdus.len()
+        self.inner.product.layout.hdus.len()
     }
 
     fn hdu(&self, index: usize) -> PyResult<Hdu> {
@@ -221,6 +99,7 @@ impl Product {
     /// (name, version) of every HDU, in file order.
     fn names(&self) -> Vec<(&str, i64)> {
         self.inner
+            .product
             .layout
             .hdus
             .iter()
@@ -232,8 +111,8 @@ impl Product {
     fn find(&self, name: &str, version: Option<i64>) -> Option<usize> {
         let name = name.trim().to_ascii_uppercase();
         match version {
-            None => self.inner.layout.first(&name),
-            Some(version) => self.inner.layout.versioned(&name, version),
+            None => self.inner.product.layout.first(&name),
+            Some(version) => self.inner.product.layout.versioned(&name, version),
         }
     }
 
@@ -241,7 +120,7 @@ impl Product {
     #[getter]
     fn has_table(&self) -> bool {
         let is_table = |hdu: &fits::Hdu| hdu.kind == fits::Kind::BinTable && hdu.name != "ASDF";
-        self.inner.layout.hdus.iter().any(is_table)
+        self.inner.product.layout.hdus.iter().any(is_table)
     }
 
     /// All cards of a header as `[keyword, value, comment]`.
@@ -250,7 +129,7 @@ impl Product {
         for card in self
             .inner
             .hdu(index)?
-            .header(self.inner.source.bytes())
+            .header(self.inner.product.source.bytes())
             .cards()
         {
             list.append(fits_card(py, &card)?)?;
@@ -264,7 +143,7 @@ impl Product {
         for card in self
             .inner
             .hdu(index)?
-            .header(self.inner.source.bytes())
+            .header(self.inner.product.source.bytes())
             .cards()
         {
             if matches!(card.keyword.as_ref(), "" | "COMMENT" | "HISTORY") {
@@ -285,17 +164,20 @@ impl Product {
         index: usize,
         keyword: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let header = self.inner.hdu(index)?.header(self.inner.source.bytes());
+        let header = self
+            .inner
+            .hdu(index)?
+            .header(self.inner.product.source.bytes());
         fits_value(py, &header.value(&keyword.to_ascii_uppercase()))
     }
 
     /// The texts of all cards with a commentary keyword, such as HISTORY.
     fn commentary(&self, index: usize, keyword: &str) -> PyResult<Vec<String>> {
-        let header = self.inner.hdu(index)?.header(self.inner.source.bytes());
-        Ok(header
-            .commentary(keyword)
-            .map(Cow::into_owned)
-            .collect())
+        let header = self
+            .inner
+            .hdu(index)?
+            .header(self.inner.product.source.bytes());
+        Ok(header.commentary(keyword).map(Cow::into_owned).collect())
     }
 
     /// The raw bytes of a header, padding included.
@@ -304,7 +186,7 @@ impl Product {
             py,
             self.inner
                 .hdu(index)?
-                .header(self.inner.source.bytes())
+                .header(self.inner.product.source.bytes())
                 .bytes(),
         ))
     }
@@ -312,7 +194,7 @@ impl Product {
     /// (bitpix, shape, BSCALE, BZERO, BLANK) of an image HDU.
     fn image(&self, index: usize) -> PyResult<ImageFacts> {
         let hdu = self.inner.hdu(index)?;
-        let image = Image::read(hdu, &hdu.header(self.inner.source.bytes()));
+        let image = Image::read(hdu, &hdu.header(self.inner.product.source.bytes()));
         Ok((
             image.bitpix,
             image.shape,
@@ -325,7 +207,7 @@ impl Product {
     /// (bytes of a row, rows, columns) of a binary table.
     fn table(&self, index: usize) -> PyResult<(u64, u64, Vec<Column>)> {
         let hdu = self.inner.hdu(index)?;
-        let table = Table::read(hdu, &hdu.header(self.inner.source.bytes()))
+        let table = Table::read(hdu, &hdu.header(self.inner.product.source.bytes()))
             .map_err(|error| self.inner.error(&error))?;
         let columns = table.columns.into_iter().map(|c| {
             let fixed = (c.name, c.code, c.repeat, c.offset, c.width, c.dims);
@@ -336,31 +218,30 @@ impl Product {
 
     /// Writable memory over `length` bytes of the file.
     fn region(&self, at: u64, length: u64) -> PyResult<Region> {
-        let region = self.inner.source.region(at, length).ok_or_else(|| {
-            let size = self.size();
-            self.inner.error(&Error::truncated(
-                at,
-                format!("{length} bytes are announced here, but the file has {size}"),
-            ))
-        })?;
+        let region = self
+            .inner
+            .product
+            .source
+            .region(at, length)
+            .ok_or_else(|| {
+                let size = self.size();
+                self.inner.error(&Error::truncated(
+                    at,
+                    format!("{length} bytes are announced here, but the file has {size}"),
+                ))
+            })?;
         Ok(Region::new(region))
     }
 
     /// (hash of all headers but ASDF, HDUs whose bytes may differ from what a writer renders).
     fn header_hash(&self, py: Python<'_>) -> (String, Vec<usize>) {
-        let inner = &self.inner;
-        py.detach(|| {
-            inner
-                .hash
-                .get_or_init(|| header_hash(inner.source.bytes(), &inner.layout.hdus))
-                .clone()
-        })
+        py.detach(|| self.inner.product.header_hash().clone())
     }
 
     /// (HDU, place, length, bytes of YAML, blocks, standard) of the ASDF file; None where there is none.
     #[getter]
     fn asdf(&self) -> Option<AsdfFacts<'_>> {
-        let asdf = self.inner.asdf.as_ref()?;
+        let asdf = self.inner.product.asdf.as_ref()?;
         let file = &asdf.file;
         Some((
             asdf.hdu,
@@ -375,7 +256,7 @@ impl Product {
     /// The YAML text of the tree.
     #[getter]
     fn yaml<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.inner.yaml())
+        PyBytes::new(py, self.inner.product.yaml())
     }
 
     /// The tree: dicts, lists and scalars; `memo` keeps one object per anchor.
@@ -388,6 +269,7 @@ impl Product {
     ) -> PyResult<Bound<'py, PyAny>> {
         match self
             .inner
+            .product
             .asdf
             .as_ref()
             .and_then(|asdf| asdf.file.tape().root())
@@ -411,42 +293,54 @@ impl Product {
 
     /// The HDU that a `fits:…` source names.
     fn linked(&self, source: &str) -> Option<usize> {
-        self.inner.layout.linked(source)
+        self.inner.product.layout.linked(source)
     }
 
     /// The distinct `fits:…` sources in the tree that name no HDU of the file.
     #[getter]
     fn missing_links(&self) -> Vec<String> {
         let mut missing = tree::links(&self.inner);
-        missing.retain(|source| self.inner.layout.linked(source).is_none());
+        missing.retain(|source| self.inner.product.layout.linked(source).is_none());
         missing
     }
 
     /// (at in the file, bytes stored, bytes unpacked, compression) of a binary block.
     fn block(&self, number: isize) -> PyResult<(u64, u64, u64, Vec<u8>)> {
-        let asdf = self.inner.asdf.as_ref();
-        let blocks = asdf.map_or(&[][..], |asdf| asdf.file.blocks());
-        // -1 is the last block, the streamed one.
-        let index = match usize::try_from(number) {
-            Ok(index) => Some(index),
-            Err(_) => blocks.len().checked_sub(number.unsigned_abs()),
-        };
-        let Some((asdf, block)) = asdf.zip(index.and_then(|index| blocks.get(index))) else {
+        let (at, block) = self.inner.block(number)?;
+        if block.truncated {
             let message = format!(
-                "the tree names binary block {number}, but there are {}",
-                blocks.len()
+                "the block holds {} bytes, its header announces {}",
+                block.data_len, block.used
             );
-            return Err(self
-                .inner
-                .error(&Error::format(asdf.map_or(0, |asdf| asdf.at), message)));
-        };
-        let at = asdf.at.saturating_add(block.data_at as u64);
-        Ok((
-            at,
-            block.data_len as u64,
-            block.data_size,
-            block.compression.to_vec(),
-        ))
+            let place = at.saturating_add(block.at);
+            return Err(self.inner.error(&Error::truncated(place, message)));
+        }
+        let data_at = at.saturating_add(block.data_at as u64);
+        let label = block.compression.to_vec();
+        Ok((data_at, block.data_len as u64, block.data_size, label))
+    }
+
+    /// The data of a binary block without its compression, in memory of their own.
+    fn unpack(&self, py: Python<'_>, number: isize) -> PyResult<Region> {
+        let (at, block) = self.inner.block(number)?;
+        let data = py
+            .detach(|| {
+                let bytes = self.inner.product.asdf_bytes();
+                block.data(bytes, at).map(Cow::into_owned)
+            })
+            .map_err(|error| self.inner.error(&error))?;
+        Ok(Region::new(asdfits_core::Region::from_bytes(data)))
+    }
+
+    /// For each binary block whether its data have the MD5 of its header; None where there is none.
+    fn block_checksums(&self, py: Python<'_>) -> Vec<Option<bool>> {
+        let inner = &self.inner;
+        py.detach(|| {
+            let bytes = inner.product.asdf_bytes();
+            let blocks = inner.product.asdf.as_ref().map(|asdf| asdf.file.blocks());
+            let blocks = blocks.unwrap_or_default().iter();
+            blocks.map(|block| block.checksum_holds(bytes)).collect()
+        })
     }
 
     fn __repr__(&self) -> String {
@@ -532,7 +426,7 @@ impl Hdu {
 
     #[getter]
     fn label(&self) -> String {
-        name(self.index, &self.inner)
+        self.inner.label(self.index)
     }
 
     fn __repr__(&self) -> String {

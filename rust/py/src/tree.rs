@@ -3,22 +3,22 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use asdfits_core::asdf::{Kind, NodeId, Scalar, Tape};
-use pyo3::exceptions::PyTypeError;
+use asdfits_core::asdf::{Kind, NodeId, NumberKind, Scalar, Tape};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyComplex, PyDict, PyList, PySet, PyString, PyTuple};
 
-use crate::product::Inner;
+use crate::opened::Inner;
+use crate::region::Region;
 use crate::value::yaml_scalar;
 
 /// A part of the tree that is made when it is touched: a plain branch, or a tagged object.
 #[pyclass(frozen, module = "asdfits._core")]
 pub struct Deferred {
-    product: Arc<Inner>,
-    node: NodeId,
+    pub(crate) product: Arc<Inner>,
+    pub(crate) node: NodeId,
     /// What resolves the part: it may end up in the tree of another file's model.
-    owner: Py<PyAny>,
+    pub(crate) owner: Py<PyAny>,
 }
 
 #[pymethods]
@@ -37,13 +37,18 @@ impl Deferred {
     /// The whole tag: `tag:stsci.edu:gwcs/wcs-1.4.0`; empty where there is none.
     #[getter]
     fn tag(&self) -> &str {
-        tape(&self.product).and_then(|tape| tape.tag(self.node)).unwrap_or("")
+        self.product
+            .tape()
+            .and_then(|tape| tape.tag(self.node))
+            .unwrap_or("")
     }
 
     /// Whether the part is a dict or a list that needs no conversion.
     #[getter]
     fn plain(&self) -> bool {
-        tape(&self.product).is_some_and(|tape| is_branch(tape, self.node))
+        self.product
+            .tape()
+            .is_some_and(|tape| is_branch(tape, self.node))
     }
 
     /// The number of the node: equal for every alias of it.
@@ -52,17 +57,28 @@ impl Deferred {
         self.node
     }
 
+    /// The place of the node in the file.
+    #[getter]
+    fn at(&self) -> u64 {
+        self.product.tape().map_or(0, |tape| tape.at(self.node))
+    }
+
     /// The YAML text of the node as it stands in the file.
     #[getter]
     fn yaml(&self) -> String {
-        let span = tape(&self.product).map_or(0..0, |tape| tape.span(self.node));
+        let span = self
+            .product
+            .tape()
+            .map_or(0..0, |tape| tape.span(self.node));
         String::from_utf8_lossy(self.product.yaml().get(span).unwrap_or_default()).into_owned()
     }
 
     /// The content without its own tag; tagged parts inside stay deferred, and branches if `lazy`.
     #[pyo3(signature = (memo, lazy = false))]
     fn content<'py>(&self, memo: &Bound<'py, PyDict>, lazy: bool) -> PyResult<Bound<'py, PyAny>> {
-        let Some(builder) = Builder::new(&self.product, self.owner.bind(memo.py()), memo, None, lazy) else {
+        let Some(builder) =
+            Builder::new(&self.product, self.owner.bind(memo.py()), memo, None, lazy)
+        else {
             return Ok(memo.py().None().into_bound(memo.py()));
         };
         // Another alias may have been first.
@@ -70,7 +86,10 @@ impl Deferred {
             Some(known) if !known.is_instance_of::<Deferred>() => Ok(known),
             _ => {
                 let _paused = Paused::new(memo.py(), builder.tape, self.node, lazy)?;
-                builder.content(self.node)
+                match builder.class(self.node) {
+                    Tagged::Array => builder.array(self.node),
+                    _ => builder.content(self.node),
+                }
             }
         }
     }
@@ -83,13 +102,23 @@ impl Deferred {
         finish: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let convert = Convert { wrap, finish };
-        let Some(builder) = Builder::new(&self.product, self.owner.bind(memo.py()), memo, Some(&convert), false) else {
+        let Some(builder) = Builder::new(
+            &self.product,
+            self.owner.bind(memo.py()),
+            memo,
+            Some(&convert),
+            false,
+        ) else {
             return Ok(memo.py().None().into_bound(memo.py()));
         };
         let _paused = Paused::new(memo.py(), builder.tape, self.node, false)?;
         let object = builder.object(self.node)?;
         // A shared node was finished when it was closed.
-        if builder.tape.is_shared(self.node) { Ok(object) } else { convert.finish.call1((object,)) }
+        if builder.tape.is_shared(self.node) {
+            Ok(object)
+        } else {
+            convert.finish.call1((object,))
+        }
     }
 
     fn __repr__(&self) -> String {
@@ -106,30 +135,40 @@ pub enum Step {
 
 /// The node at a path.
 pub fn find(product: &Inner, path: &[Step]) -> Option<NodeId> {
-    let tape = tape(product)?;
+    let tape = product.tape()?;
     let text = product.yaml();
-    path.iter().try_fold(tape.resolve(tape.root()?), |node, step| {
-        let child = match step {
-            Step::Key(key) => tape.get(text, node, key)?,
-            Step::Position(place) if tape.kind(node) == Kind::Sequence => {
-                tape.children(node).nth(*place)?
-            }
-            Step::Position(_) => return None,
-        };
-        Some(tape.resolve(child))
-    })
+    path.iter()
+        .try_fold(tape.resolve(tape.root()?), |node, step| {
+            let child = match step {
+                Step::Key(key) => tape.get(text, node, key)?,
+                Step::Position(place) if tape.kind(node) == Kind::Sequence => {
+                    tape.children(node).nth(*place)?
+                }
+                Step::Position(_) => return None,
+            };
+            Some(tape.resolve(child))
+        })
 }
 
 /// The distinct `fits:…` sources of `core/ndarray` nodes, in the order of the text.
 pub fn links(product: &Inner) -> Vec<String> {
-    let Some(tape) = tape(product) else { return Vec::new() };
+    let Some(tape) = product.tape() else {
+        return Vec::new();
+    };
     let text = product.yaml();
-    let arrays: Vec<bool> =
-        tape.tags().iter().map(|tag| tag.starts_with("tag:stsci.edu:asdf/core/ndarray-")).collect();
+    let arrays: Vec<bool> = tape
+        .tags()
+        .iter()
+        .map(|tag| tag.starts_with("tag:stsci.edu:asdf/core/ndarray-"))
+        .collect();
     let mut seen = std::collections::HashSet::new();
     let nodes = NodeId::try_from(tape.len()).unwrap_or(0);
     (0..nodes)
-        .filter(|&node| arrays.get(usize::from(tape.tag_id(node))).is_some_and(|&array| array))
+        .filter(|&node| {
+            arrays
+                .get(usize::from(tape.tag_id(node)))
+                .is_some_and(|&array| array)
+        })
         .filter_map(|node| tape.get(text, node, "source"))
         .map(|source| tape.text(source, text).into_owned())
         .filter(|source| source.starts_with("fits:") && seen.insert(source.clone()))
@@ -148,16 +187,19 @@ pub fn build<'py>(
         return Ok(memo.py().None().into_bound(memo.py()));
     };
     let _paused = Paused::new(memo.py(), builder.tape, node, lazy)?;
-    if is_branch(builder.tape, node) { builder.content(node) } else { builder.object(node) }
+    if is_branch(builder.tape, node) {
+        builder.content(node)
+    } else {
+        builder.object(node)
+    }
 }
 
 /// Whether a node is a filled mapping or sequence that needs no conversion.
 fn is_branch(tape: &Tape, node: NodeId) -> bool {
-    tape.count(node) > 0 && tape.tag(node).is_none_or(|tag| matches!(tagged(tag), Tagged::Plain))
-}
-
-fn tape(product: &Inner) -> Option<&Tape> {
-    product.asdf.as_ref().map(|asdf| asdf.file.tape())
+    tape.count(node) > 0
+        && tape
+            .tag(node)
+            .is_none_or(|tag| matches!(tagged(tag, tape.kind(node)), Tagged::Plain))
 }
 
 /// Pauses the garbage collector: it would walk the growing tree again and again and find nothing.
@@ -167,7 +209,11 @@ struct Paused<'py> {
 
 impl<'py> Paused<'py> {
     fn new(py: Python<'py>, tape: &Tape, node: NodeId, lazy: bool) -> PyResult<Self> {
-        let nodes = if lazy { tape.count(node) } else { tape.next(node).saturating_sub(node) as usize };
+        let nodes = if lazy {
+            tape.count(node)
+        } else {
+            tape.next(node).saturating_sub(node) as usize
+        };
         // Small trees do not trigger it often enough to pay for the two calls.
         if nodes < 500 {
             return Ok(Self { collector: None });
@@ -177,7 +223,9 @@ impl<'py> Paused<'py> {
             return Ok(Self { collector: None });
         }
         gc.call_method0("disable")?;
-        Ok(Self { collector: Some(gc) })
+        Ok(Self {
+            collector: Some(gc),
+        })
     }
 }
 
@@ -217,6 +265,72 @@ struct Builder<'a, 'py> {
     reach: Cell<usize>,
     /// Nodes within nodes, aliases followed.
     depth: Cell<usize>,
+    keys: RefCell<Keys<'py>>,
+    /// Tags as Python strings, by number.
+    tags: RefCell<Vec<Option<Bound<'py, PyString>>>>,
+}
+
+/// Recent keys as Python strings: a look-up is one comparison.
+#[derive(Default)]
+struct Keys<'py> {
+    slots: Vec<Option<(Box<str>, Bound<'py, PyString>)>>,
+}
+
+impl<'py> Keys<'py> {
+    const SLOTS: usize = 256;
+
+    fn get(&mut self, py: Python<'py>, text: &str) -> Bound<'py, PyString> {
+        if self.slots.is_empty() {
+            self.slots.resize_with(Self::SLOTS, || None);
+        }
+        let bytes = text.as_bytes();
+        let ends = [bytes.first(), bytes.last(), bytes.get(bytes.len() / 2)];
+        let mixed = ends.iter().fold(bytes.len(), |mixed, byte| {
+            let byte = byte.copied().map_or(0, usize::from);
+            mixed.wrapping_mul(31).wrapping_add(byte)
+        });
+        match self.slots.get_mut(mixed % Self::SLOTS) {
+            Some(Some((known, key))) if **known == *text => key.clone(),
+            Some(slot) => {
+                let key = PyString::intern(py, text);
+                *slot = Some((text.into(), key.clone()));
+                key
+            }
+            None => PyString::intern(py, text),
+        }
+    }
+}
+
+/// A rectangular list of numbers in the tree, read into memory without making Python numbers.
+#[pyclass(frozen, module = "asdfits._core")]
+pub struct Numbers {
+    shape: Vec<usize>,
+    kind: NumberKind,
+    data: Py<Region>,
+}
+
+#[pymethods]
+impl Numbers {
+    /// Sizes from the outermost list inwards.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.shape)
+    }
+
+    /// numpy's code for the numbers: `?`, `i8` or `f8`.
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        match self.kind {
+            NumberKind::Bool => "?",
+            NumberKind::Int => "i8",
+            NumberKind::Float => "f8",
+        }
+    }
+
+    #[getter]
+    fn data(&self, py: Python<'_>) -> Py<Region> {
+        self.data.clone_ref(py)
+    }
 }
 
 /// Aliases may lead from part to part, deeper than the text is nested.
@@ -234,26 +348,40 @@ enum Tagged {
     Complex,
     /// `!core/ndarray`: needs its content, and cannot contain itself.
     Array,
+    /// One of YAML's own tags on a node of a kind that it does not fit.
+    Misfit,
     /// Anything else.
     Other,
 }
 
-fn tagged(tag: &str) -> Tagged {
+fn tagged(tag: &str, kind: Kind) -> Tagged {
     if let Some(own) = tag.strip_prefix("tag:yaml.org,2002:") {
-        return match own {
-            "set" => Tagged::Set,
-            "omap" => Tagged::OrderedMap,
-            "pairs" => Tagged::Pairs,
-            own if own.starts_with("python/") => Tagged::Other,
+        return match (own, kind) {
+            ("set", Kind::Mapping) => Tagged::Set,
+            ("omap", Kind::Sequence) => Tagged::OrderedMap,
+            ("pairs", Kind::Sequence) => Tagged::Pairs,
+            ("map", Kind::Mapping) | ("seq", Kind::Sequence) => Tagged::Plain,
+            ("set" | "omap" | "pairs" | "map" | "seq", _)
+            | (
+                "null" | "bool" | "int" | "float" | "str" | "binary" | "timestamp",
+                Kind::Sequence | Kind::Mapping,
+            ) => Tagged::Misfit,
+            (own, _) if own.starts_with("python/") => Tagged::Other,
             _ => Tagged::Plain,
         };
     }
     let Some(core) = tag.strip_prefix("tag:stsci.edu:asdf/core/") else {
-        return if tag == "!" { Tagged::Plain } else { Tagged::Other };
+        return if tag == "!" {
+            Tagged::Plain
+        } else {
+            Tagged::Other
+        };
     };
     match core.rsplit_once('-').map_or(core, |(name, _)| name) {
-        "asdf" | "software" | "history_entry" | "extension_metadata" | "subclass_metadata" => Tagged::Plain,
-        "complex" => Tagged::Complex,
+        "asdf" | "software" | "history_entry" | "extension_metadata" | "subclass_metadata" => {
+            Tagged::Plain
+        }
+        "complex" if kind == Kind::Scalar => Tagged::Complex,
         "ndarray" => Tagged::Array,
         _ => Tagged::Other,
     }
@@ -270,7 +398,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         Some(Self {
             py: memo.py(),
             product,
-            tape: tape(product)?,
+            tape: product.tape()?,
             text: product.yaml(),
             owner,
             memo,
@@ -279,13 +407,21 @@ impl<'a, 'py> Builder<'a, 'py> {
             open: RefCell::default(),
             reach: Cell::new(usize::MAX),
             depth: Cell::new(0),
+            keys: RefCell::default(),
+            tags: RefCell::default(),
         })
     }
 
     /// The object for a node; shared nodes are built once.
     fn object(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
         let node = self.tape.resolve(node);
-        self.deeper(node, || if self.tape.is_shared(node) { self.shared(node) } else { self.fresh(node) })
+        self.deeper(node, || {
+            if self.tape.is_shared(node) {
+                self.shared(node)
+            } else {
+                self.fresh(node)
+            }
+        })
     }
 
     /// Goes one level down, unless that is too deep.
@@ -313,7 +449,10 @@ impl<'a, 'py> Builder<'a, 'py> {
             return Ok(known);
         }
         if open.is_some() {
-            return Err(self.error(node, "the node contains itself, which its tag does not allow"));
+            return Err(self.error(
+                node,
+                "the node contains itself, which its tag does not allow",
+            ));
         }
         let place = self.open.borrow().len();
         let outer = self.reach.replace(usize::MAX);
@@ -322,12 +461,16 @@ impl<'a, 'py> Builder<'a, 'py> {
         self.open.borrow_mut().pop();
         let reach = self.reach.get();
         let mut object = object?;
-        if reach >= place {
-            if let (Some(convert), Some(_)) = (self.convert, self.tape.tag(node)) {
-                object = convert.finish.call1((object,))?;
-            }
+        if reach >= place
+            && let (Some(convert), Some(_)) = (self.convert, self.tape.tag(node))
+        {
+            object = convert.finish.call1((object,))?;
         }
-        self.reach.set(if reach < place { outer.min(reach) } else { outer });
+        self.reach.set(if reach < place {
+            outer.min(reach)
+        } else {
+            outer
+        });
         self.memo.set_item(node, &object)?;
         Ok(object)
     }
@@ -344,42 +487,57 @@ impl<'a, 'py> Builder<'a, 'py> {
 
     fn deferred(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
         let owner = self.owner.clone().unbind();
-        let deferred = Deferred { product: Arc::clone(self.product), node, owner };
+        let deferred = Deferred {
+            product: Arc::clone(self.product),
+            node,
+            owner,
+        };
         Ok(Bound::new(self.py, deferred)?.into_any())
     }
 
     fn tagged(&self, node: NodeId, tag: &str) -> PyResult<Bound<'py, PyAny>> {
-        match tagged(tag) {
+        match tagged(tag, self.tape.kind(node)) {
             Tagged::Plain => self.content(node),
-            Tagged::Set if self.tape.kind(node) == Kind::Mapping => {
+            Tagged::Set => {
                 let set = PySet::empty(self.py)?;
                 for (key, _) in self.tape.pairs(node) {
-                    set.add(self.object(key)?)?;
+                    set.add(self.key(key)?)?;
                 }
                 Ok(set.into_any())
             }
             Tagged::OrderedMap => {
-                let map = PyDict::new(self.py);
-                for (key, value) in self.entries(node) {
-                    map.set_item(self.object(key)?, self.object(value)?)?;
+                let map = self.py.import("collections")?;
+                let map = map.getattr("OrderedDict")?.call0()?;
+                for entry in self.tape.children(node) {
+                    let (key, value) = self.entry(entry)?;
+                    map.set_item(self.key(key)?, self.object(value)?)?;
                 }
-                Ok(map.into_any())
+                Ok(map)
             }
             Tagged::Pairs => {
                 let list = PyList::empty(self.py);
-                for (key, value) in self.entries(node) {
-                    list.append(PyTuple::new(self.py, [self.object(key)?, self.object(value)?])?)?;
+                for entry in self.tape.children(node) {
+                    let (key, value) = self.entry(entry)?;
+                    let pair = [self.object(key)?, self.object(value)?];
+                    list.append(PyTuple::new(self.py, pair)?)?;
                 }
                 Ok(list.into_any())
             }
-            Tagged::Complex if self.tape.kind(node) == Kind::Scalar => self.complex(node),
+            Tagged::Misfit => Err(self.misfit(node, tag)),
+            Tagged::Complex => self.complex(node),
             other => {
-                let Some(convert) = self.convert else { return self.deferred(node) };
-                if matches!(other, Tagged::Array) || self.tape.kind(node) == Kind::Scalar {
-                    return convert.wrap.call1((tag, self.content(node)?));
+                let Some(convert) = self.convert else {
+                    return self.deferred(node);
+                };
+                let name = self.tag(node, tag);
+                if matches!(other, Tagged::Array) {
+                    return convert.wrap.call1((name, self.array(node)?));
+                }
+                if self.tape.kind(node) == Kind::Scalar {
+                    return convert.wrap.call1((name, self.content(node)?));
                 }
                 let empty = self.container(node);
-                let wrapped = convert.wrap.call1((tag, &empty))?;
+                let wrapped = convert.wrap.call1((name, &empty))?;
                 if self.tape.is_shared(node) {
                     self.memo.set_item(node, &wrapped)?;
                 }
@@ -390,18 +548,104 @@ impl<'a, 'py> Builder<'a, 'py> {
     }
 
     fn error(&self, node: NodeId, message: &str) -> PyErr {
-        self.product.error(&asdfits_core::Error::format(self.tape.at(node), message))
+        self.product
+            .error(&asdfits_core::Error::format(self.tape.at(node), message))
     }
 
-    /// The pairs of a sequence of one-pair mappings.
-    fn entries(&self, node: NodeId) -> impl Iterator<Item = (NodeId, NodeId)> {
-        self.tape.children(node).flat_map(|item| self.tape.pairs(self.tape.resolve(item)))
+    /// What the node's tag asks for.
+    fn class(&self, node: NodeId) -> Tagged {
+        match self.tape.tag(node) {
+            None => Tagged::Plain,
+            Some(tag) => tagged(tag, self.tape.kind(node)),
+        }
+    }
+
+    fn misfit(&self, node: NodeId, tag: &str) -> PyErr {
+        let found = match self.tape.kind(node) {
+            Kind::Sequence => "a sequence",
+            Kind::Mapping => "a mapping",
+            Kind::Scalar | Kind::Alias => "a scalar",
+        };
+        let expected = match tag.rsplit(':').next().unwrap_or(tag) {
+            "set" | "map" => "a mapping",
+            "omap" | "pairs" | "seq" => "a sequence",
+            _ => "a scalar",
+        };
+        self.error(
+            node,
+            &format!("found {found} tagged {tag}, expected {expected}"),
+        )
+    }
+
+    /// One entry of an ordered map or of a list of pairs: a mapping of one pair.
+    fn entry(&self, node: NodeId) -> PyResult<(NodeId, NodeId)> {
+        let entry = self.tape.resolve(node);
+        match self.tape.pairs(entry).next() {
+            Some(pair) if self.tape.count(entry) == 1 => Ok(pair),
+            _ => Err(self.error(
+                node,
+                "an entry of !!omap or !!pairs is a mapping of one pair",
+            )),
+        }
+    }
+
+    /// The content of a `core/ndarray` node; a list of plain numbers in it comes as one [`Numbers`].
+    fn array(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        let content = match self.tape.kind(node) {
+            Kind::Sequence => self.numbers(node)?,
+            Kind::Mapping if !self.tape.has_merge(node) => {
+                let map = PyDict::new(self.py);
+                for (key, value) in self.tape.pairs(node) {
+                    let numbers = match self.tape.text(key, self.text).as_ref() {
+                        "data" if self.tape.tag_id(value) == 0 => self.numbers(value)?,
+                        _ => None,
+                    };
+                    let value = numbers.map_or_else(|| self.object(value), Ok)?;
+                    self.set(&map, key, value)?;
+                }
+                Some(map.into_any())
+            }
+            _ => None,
+        };
+        content.map_or_else(|| self.content(node), Ok)
+    }
+
+    fn numbers(&self, node: NodeId) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(found) = self.tape.numbers(node, self.text) else {
+            return Ok(None);
+        };
+        let data = asdfits_core::Region::from_bytes(found.bytes);
+        let numbers = Numbers {
+            shape: found.shape,
+            kind: found.kind,
+            data: Bound::new(self.py, Region::new(data))?.unbind(),
+        };
+        Ok(Some(Bound::new(self.py, numbers)?.into_any()))
+    }
+
+    /// The tag as a Python string, one object for each tag.
+    fn tag(&self, node: NodeId, tag: &str) -> Bound<'py, PyString> {
+        let number = usize::from(self.tape.tag_id(node));
+        let mut names = self.tags.borrow_mut();
+        if names.len() <= number {
+            names.resize(number.saturating_add(1), None);
+        }
+        match names.get_mut(number) {
+            Some(Some(name)) => name.clone(),
+            Some(slot) => slot.insert(PyString::new(self.py, tag)).clone(),
+            None => PyString::new(self.py, tag),
+        }
     }
 
     fn complex(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
         let text = self.tape.text(node, self.text);
         // ASDF allows `i` and any case beside Python's `j` (core/complex-1.0.0).
-        let text = text.trim().to_ascii_lowercase().replace("inf", "I").replace('i', "j").replace('I', "inf");
+        let text = text
+            .trim()
+            .to_ascii_lowercase()
+            .replace("inf", "I")
+            .replace('i', "j")
+            .replace('I', "inf");
         let number = self.py.get_type::<PyComplex>().call1((text,))?;
         Ok(number.into_any())
     }
@@ -452,20 +696,24 @@ impl<'a, 'py> Builder<'a, 'py> {
     }
 
     fn set(&self, map: &Bound<'py, PyDict>, key: NodeId, value: Bound<'py, PyAny>) -> PyResult<()> {
-        let plain = self.tape.resolve(key);
-        if self.tape.kind(plain) == Kind::Scalar && self.tape.tag(plain).is_none() {
-            if let Ok(Scalar::Str(text)) = self.tape.scalar(plain, self.text) {
-                return map.set_item(PyString::intern(self.py, &text), value);
-            }
+        map.set_item(self.key(key)?, value)
+    }
+
+    /// The object for a key. The same few names stand in every part of a tree, so most are at hand.
+    fn key(&self, node: NodeId) -> PyResult<Bound<'py, PyAny>> {
+        if !self.tape.is_hashable(node) {
+            let message = "found a key that is a list, a mapping or tagged, expected plain text";
+            return Err(self.error(node, message));
         }
-        let object = self.object(key)?;
-        map.set_item(object, value).map_err(|error| {
-            if error.is_instance_of::<PyTypeError>(self.py) {
-                self.error(key, "a list or a mapping cannot be a key")
-            } else {
-                error
-            }
-        })
+        let plain = self.tape.resolve(node);
+        if self.tape.tag_id(plain) != 0 {
+            return self.object(node);
+        }
+        match self.tape.scalar(plain, self.text) {
+            Ok(Scalar::Str(text)) => Ok(self.keys.borrow_mut().get(self.py, &text).into_any()),
+            Ok(scalar) => yaml_scalar(self.py, scalar),
+            Err(error) => Err(self.product.error(&error)),
+        }
     }
 
     /// Merge keys: earlier mappings of a list win over later ones, own keys over all.

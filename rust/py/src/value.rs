@@ -38,7 +38,6 @@ pub fn fits_card<'py>(py: Python<'py>, card: &Card<'_>) -> PyResult<Bound<'py, P
 /// A resolved YAML scalar.
 pub fn yaml_scalar<'py>(py: Python<'py>, scalar: Scalar<'_>) -> PyResult<Bound<'py, PyAny>> {
     match scalar {
-        Scalar::Null => Ok(py.None().into_bound(py)),
         Scalar::Bool(value) => value.into_bound_py_any(py),
         Scalar::Int(value) => value.into_bound_py_any(py),
         Scalar::BigInt(number) => {
@@ -76,6 +75,7 @@ pub fn yaml_scalar<'py>(py: Python<'py>, scalar: Scalar<'_>) -> PyResult<Bound<'
             ))
         }
         Scalar::Binary(bytes) => Ok(PyBytes::new(py, &bytes).into_any()),
+        // Null, and what only a newer core would know.
         _ => Ok(py.None().into_bound(py)),
     }
 }

@@ -7,8 +7,11 @@
 mod block;
 mod build;
 mod compress;
+mod emit;
 mod fast;
 mod file;
+mod numbers;
+mod parse;
 mod scalar;
 mod strict;
 mod tag;
@@ -16,6 +19,8 @@ mod tape;
 
 pub use block::{Block, MAGIC};
 pub use compress::{Compression, decompress};
+pub use emit::{Anchor, Document, Host, Link, TagId};
 pub use file::AsdfFile;
+pub use numbers::{NumberKind, Numbers};
 pub use scalar::{BigInt, Date, DateTime, Scalar};
 pub use tape::{Kind, MAX_DEPTH, NodeId, Style, Tape};

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::scalar::{self, Scalar};
-use super::{fast, strict};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The number of a node on its tape; the root is 0 and a subtree is a run of consecutive numbers.
@@ -141,27 +140,6 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// Parses one YAML document; `at` is its offset in the file, for the places in errors.
-    ///
-    /// The fast tier reads what ASDF writers emit. Whatever it does not know for certain goes to the
-    /// strict tier, which follows libyaml (as the reference implementation does) and words the errors.
-    pub fn parse(text: &[u8], at: u64) -> Result<Self> {
-        match fast::parse(text, at) {
-            Some(tape) => Ok(tape),
-            None => strict::parse(text, at),
-        }
-    }
-
-    /// Parses with the fast tier alone; `None` means that the strict tier has to decide.
-    pub fn parse_fast(text: &[u8], at: u64) -> Option<Self> {
-        fast::parse(text, at)
-    }
-
-    /// Parses with the strict tier alone.
-    pub fn parse_strict(text: &[u8], at: u64) -> Result<Self> {
-        strict::parse(text, at)
-    }
-
     /// The root; `None` if the text holds no document.
     pub fn root(&self) -> Option<NodeId> {
         if self.nodes.is_empty() { None } else { Some(0) }
@@ -357,7 +335,9 @@ impl Tape {
         } else if node.flags & COOKED != 0 {
             Cow::Borrowed(self.cooked.get(range).unwrap_or(""))
         } else {
-            String::from_utf8_lossy(source.get(range).unwrap_or(&[]))
+            let bytes = source.get(range).unwrap_or(&[]);
+            // Parsing has checked that the text is UTF-8, so the slower way is never taken.
+            str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
         }
     }
 

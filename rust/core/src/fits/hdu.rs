@@ -123,6 +123,15 @@ impl Hdu {
         })
     }
 
+    /// How messages name the HDU at `index`: `HDU 3 (DQ,1)`.
+    pub fn label(&self, index: usize) -> String {
+        if self.name.is_empty() {
+            format!("HDU {index}")
+        } else {
+            format!("HDU {index} ({},{})", self.name, self.version)
+        }
+    }
+
     /// Start of the next HDU; `None` where that is beyond u64.
     pub fn end(&self) -> Option<u64> {
         self.data_at.checked_add(padded(self.announced)?)

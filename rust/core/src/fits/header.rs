@@ -123,6 +123,8 @@ impl<'a> Header<'a> {
             #[expect(clippy::cast_precision_loss, reason = "BSCALE and its kin are doubles")]
             Value::Integer(number) => Some(number as f64),
             Value::Float(number) => Some(number),
+            // BZERO of unsigned 64-bit integers is 2^63, one more than the largest integer.
+            Value::BigInteger(digits) => digits.parse().ok(),
             _ => None,
         }
     }
