@@ -36,7 +36,7 @@ endif
 	cargo test --workspace --doc
 
 python-test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/installed
 	cargo fmt --all --check

@@ -403,6 +403,16 @@ def test_reading_inserts_nothing_into_the_tree(files: dict[str, Path]) -> None:
     reference.close()
 
 
+def test_a_model_of_another_class_leaves_its_source_alone(files: dict[str, Path]) -> None:
+    image = asdfits.open(files["image"])
+    base = asdfits.JwstDataModel(image)
+    assert (image.meta.model_type, base.meta.model_type) == ("ImageModel", "JwstDataModel")
+    assert base.data is image.data
+    same = asdfits.ImageModel(image)
+    same.meta.title = "shared"
+    assert image.meta.title == "shared"
+
+
 def test_an_absent_branch_enters_the_tree_with_its_first_value(files: dict[str, Path]) -> None:
     model = asdfits.open(files["image"])
     node = model.meta.photometry

@@ -70,7 +70,7 @@ def test_a_real_product_reads_as_the_reference_reads_it(product: Path, known: li
 def test_a_real_product_raises_the_warnings_of_the_reference(product: Path) -> None:
     seen = observed(product)
     if "open" in {difference.kind for difference in seen.differences}:
-        assert "FormatWarning" in seen.our_warnings or "s3d" in product.name
+        assert "FormatWarning" in seen.our_warnings
         return
     shared = {"NoTypeWarning", "ValidationWarning"}
     assert seen.our_warnings & shared == seen.their_warnings & shared

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asdf_bytes import HEAD, Block, asdf_bytes, made, read, same
-from asdfits import FormatError, _core
+from asdfits import FormatError, JwstDataModel, _core
 from asdfits.file import File
 from conftest import DATA, HERE, real_files
 
@@ -402,6 +402,11 @@ def test_aliases_that_expand_to_ten_million_items_build_one_list_each() -> None:
     file = File(_core.Product.from_bytes(asdf_bytes(laughs(7))))
     assert distinct(file.whole_tree()) == 8
     assert distinct(made(file.tree())) == 8
+
+
+def test_making_all_branches_enters_each_once() -> None:
+    model = JwstDataModel(File(_core.Product.from_bytes(asdf_bytes(laughs(40)))))
+    assert len(model.instance["a39"]) == 10
 
 
 def test_an_inline_array_of_aliases_is_refused_before_it_fills_the_memory() -> None:

@@ -17,7 +17,16 @@ from .errors import FormatError, MissingExtraError
 from .mapping import NUMPY_CODES, SchemaNode
 from .mapping import Column as SchemaColumn
 
-__all__ = ["Column", "Row", "Table", "asdf_dtype", "cast", "has_data", "hdu_array"]
+__all__ = [
+    "Column",
+    "Row",
+    "Table",
+    "asdf_dtype",
+    "cast",
+    "has_data",
+    "hdu_array",
+    "table_fault",
+]
 
 # BITPIX -> the type of the stored numbers (FITS 4.0 table 8).
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -384,13 +393,11 @@ def _structured(value: Any, columns: Sequence[SchemaColumn], *, extra: bool) -> 
         raise ValueError(f"expected a table, found an array of {value.dtype}")
     units = dict(getattr(value, "units", {}))
     value = np.asarray(value)
+    fault = _column_fault(value.dtype.names or (), columns, extra=extra)
+    if fault is not None:
+        raise ValueError(fault)
     found = {name.lower(): name for name in value.dtype.names or ()}
     wanted = {column.name.lower() for column in columns}
-    if found.keys() != wanted and not (extra and wanted <= found.keys()):
-        raise ValueError(
-            f"Column names don't match schema. Schema has {sorted(wanted - found.keys())}. "
-            f"Data has {sorted(found.keys() - wanted)}"
-        )
     sources = [found[column.name.lower()] for column in columns]
     shapes = [value.dtype[name].shape for name in sources]
     for column, shape in zip(columns, shapes, strict=True):
@@ -405,6 +412,32 @@ def _structured(value: Any, columns: Sequence[SchemaColumn], *, extra: bool) -> 
         table[name] = value[source]
     spelled = dict(zip([*sources, *others], fields.names or (), strict=True))
     return _table_from(table, {spelled[n]: unit for n, unit in units.items() if n in spelled})
+
+
+def _column_fault(
+    names: Iterable[str], columns: Sequence[SchemaColumn], *, extra: bool
+) -> str | None:
+    """What is wrong with the names of a table's columns, whatever their case and order."""
+    found = {name.lower() for name in names}
+    wanted = {column.name.lower() for column in columns}
+    if found == wanted or (extra and wanted <= found):
+        return None
+    return (
+        f"Column names don't match schema. Schema has {sorted(wanted - found)}. "
+        f"Data has {sorted(found - wanted)}"
+    )
+
+
+def table_fault(product: Product, index: int, node: SchemaNode) -> str | None:
+    """Return why the table of an HDU cannot become what the schema wants, judged by its header.
+
+    None for a table that fits, and for what is no table on either side.
+    """
+    columns = node.datatype
+    if not isinstance(columns, tuple) or product.hdu(index).kind != "BINTABLE":
+        return None
+    names = [name for (name, *_), *_ in product.table(index)[2]]
+    return _column_fault(names, columns, extra=node.allow_extra_columns)
 
 
 def _check_cell(column: SchemaColumn, ndim: int) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from .arrays import table_fault
 from .errors import FormatWarning, ValidationError, ValidationWarning, warn
 from .file import File, HduArray, child, is_lazy
 from .mapping import ITEM, Keyword, ModelSchema
@@ -108,7 +109,7 @@ def overlay(
         versions.warn_of_far_versions()
     known = _put_keywords(tree, schema, versions, strict, keep_invalid, validate)
     if arrays:
-        placed = _put_arrays(tree, schema, versions)
+        placed = _put_arrays(tree, schema, versions, check_tables=True)
         _put_extra(tree, file, known, placed)
     _put_history(tree, file)
     return tree
@@ -262,8 +263,13 @@ def _put_keywords(
     return known
 
 
-def _put_arrays(tree: dict[str, Any], schema: ModelSchema, versions: _Versions) -> set[int]:
-    """Put the data of every mapped HDU into the tree, unread; return the HDUs."""
+def _put_arrays(
+    tree: dict[str, Any], schema: ModelSchema, versions: _Versions, *, check_tables: bool = False
+) -> set[int]:
+    """Put the data of every mapped HDU into the tree, unread; return the HDUs.
+
+    Tables that do not fit the schema are named now if asked for: no writer has vouched for them.
+    """
     placed = set()
     put = _Putter(tree)
     for row in schema.arrays:
@@ -272,6 +278,10 @@ def _put_arrays(tree: dict[str, Any], schema: ModelSchema, versions: _Versions) 
             if index is None:
                 continue
             placed.add(index)
+            fault = table_fault(versions.file.product, index, row.node) if check_tables else None
+            if fault is not None:
+                label = versions.file.product.hdu(index).label
+                warn(f"{versions.file.path}: {label}: {fault}; reading it fails", FormatWarning)
             if versions.file.has_data(index):
                 put(_path(row.path, item), HduArray(versions.file, index, row.node))
     return placed

@@ -17,7 +17,15 @@ from ..history import History
 from ..mapping import ModelSchema, SchemaNode
 from ..overlay import Conflict, Provenance
 from ..validate import check
-from .nodes import ListNode, ObjectNode, check_depth, flatten, plain_time, unwrap
+from .nodes import (
+    ListNode,
+    ObjectNode,
+    check_depth,
+    flatten,
+    make_branches,
+    plain_time,
+    unwrap,
+)
 
 __all__ = ["DataModel", "JwstDataModel"]
 
@@ -130,7 +138,7 @@ class DataModel(ObjectNode):
         elif isinstance(init, DataModel):
             self._file = init._file
             self._instance = init._instance
-            if not isinstance(init, type(self)):
+            if type(init) is not type(self):
                 # Another class: its own metadata, the same arrays.
                 self._instance = {**init._instance, "meta": dict(init._branch("meta"))}
         elif isinstance(init, str) or hasattr(init, "__fspath__"):
@@ -351,8 +359,7 @@ class DataModel(ObjectNode):
     def history(self) -> History:
         """The history entries: a list of dicts with `description` and, if known, `time`, `software`."""
         if "history" in self._instance:
-            for _ in self._leaves(child(self._instance, "history"), ""):
-                pass  # entries are handed out as plain dicts
+            make_branches(child(self._instance, "history"))  # entries are handed out as plain dicts
         return History(self._instance)
 
     @history.setter

@@ -14,7 +14,16 @@ from ..file import child, is_lazy
 from ..mapping import SchemaNode
 from ..validate import check
 
-__all__ = ["ListNode", "Model", "Node", "ObjectNode", "check_depth", "flatten", "unwrap"]
+__all__ = [
+    "ListNode",
+    "Model",
+    "Node",
+    "ObjectNode",
+    "check_depth",
+    "flatten",
+    "make_branches",
+    "unwrap",
+]
 
 # The parser refuses a tree that is nested deeper than this; an alias can lead back into itself.
 _DEEPEST = 512
@@ -60,6 +69,19 @@ def flatten(tree: Any, model: Model, path: str = "", depth: int = 0) -> Iterator
         yield from flatten(value, model, f"{path}.{key}" if path else str(key), depth + 1)
 
 
+def make_branches(tree: Any) -> None:
+    """Make every deferred branch of a dict or list; a part that has aliases is entered once."""
+    seen = {id(tree)}
+    waiting = [tree]
+    while waiting:
+        container = waiting.pop()
+        for key in list(container) if isinstance(container, dict) else range(len(container)):
+            value = child(container, key)
+            if isinstance(value, (dict, list)) and id(value) not in seen:
+                seen.add(id(value))
+                waiting.append(value)
+
+
 def check_depth(depth: int, path: str) -> None:
     """Raise ValueError where a path is longer than the tree of any file is deep."""
     if depth > _DEEPEST:
@@ -76,8 +98,7 @@ class Node:
     @property
     def instance(self) -> Any:
         """The plain dict or list; arrays and tagged parts that were not touched are still deferred."""
-        for _ in self._ctx._leaves(self._instance, ""):
-            pass
+        make_branches(self._instance)
         return self._instance
 
     @property

@@ -121,8 +121,12 @@ const PLACES: [&str; 12] = [
 ];
 
 /// What other hands write: comments, odd indents, every style.
-const SOURCES: [&str; 24] = [
-    "\na:\n  b: 'x\n  --- y'\n  c: \"x\n  ...\"\n  d:\n  - \"\n  %\"\n",
+const SOURCES: [&str; 28] = [
+    "\na:\n  b: 'x\n  --- y'\n",
+    "\na:\n  - \"x\n  ...\"\n",
+    "\na:\n  - \"x\n  %\"\n",
+    "\na:\u{85}  b: 1\u{85}  c:\u{2028}  - 2\u{2029}  - d: 3\n",
+    "\na:\n  b: |\n    x\n      \n    y\n",
     "\na:\n  ---b: ...c\n  d: e%\n",
     " {a: 1, b: [x, 'y', \"z\"], c: }\n",
     "\na: 1\nb:\n- x\n- - y\n  - {p: q}\n- z: 1\n  w: 2\n",

@@ -309,7 +309,7 @@ impl<H: Host> Copier<'_, H> {
                 return true;
             };
             let text = line.get(indent..).unwrap_or_default();
-            !(text.starts_with(b"---") || text.starts_with(b"...") || text.starts_with(b"%"))
+            !(text.starts_with(b"---") || text.starts_with(b"..."))
         });
         all.then_some((body, Some(kind), column))
     }
@@ -469,10 +469,7 @@ impl<H: Host> Copier<'_, H> {
         let next = after.get(blanks.saturating_add(1)..).unwrap_or_default();
         let indent = next.iter().position(|&b| b != b' ').unwrap_or(0);
         let dashes = before.get(line..).unwrap_or_default();
-        if dashes.ends_with(b"- ")
-            && dashes.iter().all(|b| matches!(b, b' ' | b'-'))
-            && indent == column
-        {
+        if dashes.iter().all(|b| matches!(b, b' ' | b'-')) && indent == column {
             let end = gap.end.saturating_add(1).saturating_add(indent);
             return (place.start..place.start, place.end..end);
         }
