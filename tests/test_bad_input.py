@@ -125,7 +125,6 @@ def test_a_tree_that_cannot_be_flattened_says_why(name: str, faulty: Path) -> No
         model.to_flat_dict,
         lambda: model.to_flat_dict(include_arrays=False),
         lambda: list(model.keys()),
-        lambda: model.instance,
         lambda: asdfits.read_metadata(faulty / name),
     ):
         with pytest.raises(fault.flattening, match=fault.says):

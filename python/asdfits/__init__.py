@@ -23,6 +23,7 @@ from .errors import (
 from .io import open, read_metadata
 from .models import DataModel, JwstDataModel, model_class
 from .overlay import Conflict, Provenance
+from .verify import verify
 
 __all__ = [
     "Conflict",
@@ -39,6 +40,7 @@ __all__ = [
     "model_class",
     "open",
     "read_metadata",
+    "verify",
 ]
 
 

@@ -15,6 +15,7 @@ from .errors import FormatError, MissingExtraError
 from .file import File, is_lazy
 from .io import open as open_product
 from .models import JwstDataModel
+from .verify import verify
 
 __all__ = ["main"]
 
@@ -81,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("--json", action="store_true", help="one JSON object of path: value")
     get.add_argument("--provenance", action="store_true", help="also say which side gave the value")
     get.set_defaults(run=_get)
+
+    check = commands.add_parser("verify", help="what is wrong with files; exit 1 if anything is")
+    check.add_argument("files", nargs="+", metavar="FILE")
+    check.set_defaults(run=_verify)
 
     demo = commands.add_parser(
         "demo", help="make a small product, edit it, show what overrides what"
@@ -227,6 +232,21 @@ def _plain(value: Any) -> Any:
 def _file(model: JwstDataModel) -> File:
     assert model._file is not None  # every model here was opened from a file
     return model._file
+
+
+def _verify(options: argparse.Namespace) -> int:
+    failed = 0
+    for path in options.files:
+        try:
+            faults = verify(path)
+        except OSError as error:
+            faults = [_message(error)]
+        for fault in faults:
+            print(fault)
+        if not faults:
+            print(f"{path}: fine")
+        failed |= bool(faults)
+    return failed
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -405,7 +405,7 @@ def _files() -> dict[str, Fault]:
             tree_of("a: !!python/object/apply:os.getcwd []\n"), model="JwstDataModel"
         ),
         "root-is-a-list.fits": Fault(
-            tree_of("").replace(b"asdf_library: ", b"- "), model="JwstDataModel"
+            tree_of("").replace(b"asdf_library: ", b"-".ljust(14)), model="JwstDataModel"
         ),
         "meta-is-a-list.fits": Fault(tree_of("meta: [1, 2]\n"), model="JwstDataModel"),
         "meta-is-text.fits": Fault(tree_of("meta: text\n"), model="JwstDataModel"),

@@ -68,6 +68,15 @@ impl Layout {
             return None;
         }
         let at = last.end()?;
+        if at > size {
+            let message = format!(
+                "the file ends within the padding after HDU {} ({}), which goes on to byte {at}",
+                self.hdus.len().saturating_sub(1),
+                last.name
+            );
+            self.warnings.push(Error::truncated(size, message));
+            return None;
+        }
         let rest = usize::try_from(at)
             .ok()
             .and_then(|at| file.get(at..))
