@@ -128,9 +128,6 @@ class Product:
         """Whether an HDU other than ASDF is a binary table."""
     def linked(self, source: str) -> int | None:
         """Return the HDU that a source ``fits:NAME,VER`` or ``fits:INDEX`` names, or None."""
-    @property
-    def missing_links(self) -> list[str]:
-        """The sources ``fits:…`` in the tree that name no HDU of the file."""
     def block(self, number: int) -> tuple[int, int, int, bytes]:
         """Return (place, bytes stored, bytes unpacked, compression) of a binary block.
 

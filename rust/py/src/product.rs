@@ -22,6 +22,13 @@ pub struct Product {
 }
 
 impl Product {
+    /// The distinct `fits:…` sources in the tree that name no HDU of the file.
+    fn missing_links(&self) -> Vec<String> {
+        let mut missing = tree::links(&self.inner);
+        missing.retain(|source| self.inner.product.layout.linked(source).is_none());
+        missing
+    }
+
     fn from_source(
         py: Python<'_>,
         path: PathBuf,
@@ -294,14 +301,6 @@ impl Product {
     /// The HDU that a `fits:…` source names.
     fn linked(&self, source: &str) -> Option<usize> {
         self.inner.product.layout.linked(source)
-    }
-
-    /// The distinct `fits:…` sources in the tree that name no HDU of the file.
-    #[getter]
-    fn missing_links(&self) -> Vec<String> {
-        let mut missing = tree::links(&self.inner);
-        missing.retain(|source| self.inner.product.layout.linked(source).is_none());
-        missing
     }
 
     /// (at in the file, bytes stored, bytes unpacked, compression) of a binary block.

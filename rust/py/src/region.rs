@@ -25,6 +25,7 @@ impl Region {
         self.inner.len()
     }
 
+    // SAFETY: only CPython calls the slot, with a `view` of its own that is valid for the call.
     #[allow(unsafe_code)]
     unsafe fn __getbuffer__(
         slf: Bound<'_, Self>,
@@ -59,5 +60,6 @@ impl Region {
         clippy::unused_self,
         reason = "the slot is what makes the class a buffer"
     )]
+    // SAFETY: nothing is released here; CPython drops the reference that keeps the Region alive.
     unsafe fn __releasebuffer__(&self, _view: *mut ffi::Py_buffer) {}
 }
