@@ -1,8 +1,10 @@
 """The compiled half: bytes of FITS and ASDF files as plain values and buffers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, final
+
+from typing_extensions import Buffer
 
 class FormatError(ValueError):
     """The bytes of a file break the FITS or ASDF standard."""
@@ -62,13 +64,42 @@ class Hdu:
 # (name, TFORM letter, repeat, byte within the row, bytes, TDIM), TUNIT, TSCAL, TZERO, TNULL
 _Column = tuple[tuple[str, str, int, int, int, list[int]], str | None, float, float, int | None]
 
+# (HDU, keyword, path, in a list, kinds, texts)
+_KeywordRow = tuple[str, str, list[str], bool, str, list[str] | None]
+
+@final
+class Rows:
+    """What a model class maps to FITS, ready for look-ups from either side."""
+
+    def __new__(
+        cls,
+        keywords: list[_KeywordRow],
+        arrays: list[tuple[str, list[str], bool]],
+        longest: int,
+    ) -> Rows:
+        """Arrange (HDU, keyword, path, in a list, kinds, texts) and (HDU, path, in a list).
+
+        `kinds` are the values that fit the schema for certain, of `s`, `b`, `i`, `f`, and `texts` those
+        that do if not any text does. An EXTVER above `longest` is no position in a list.
+        """
+
 @final
 class Product:
     """An open FITS or ASDF file."""
 
     @staticmethod
-    def open(path: str | PathLike[str]) -> Product:
-        """Map a file and read its structure and its tree; no pixel is read."""
+    def open(path: str | PathLike[str], edit: bool = False) -> Product:
+        """Map a file and read its structure and its tree; no pixel is read.
+
+        An edit of the file that was cut off is undone first. As long as the product or an array of it
+        lives, nobody edits the file in place. To `edit` it, nobody else may read it: BlockingIOError if
+        somebody does, or if the file cannot be edited in place at all (several names, a network).
+        """
+    @property
+    def locked(self) -> bool:
+        """Whether the file was opened to be edited."""
+    def unlock(self) -> None:
+        """Let others open a file again that was opened to be edited; to be called in any case."""
     @staticmethod
     def from_bytes(data: bytes, name: str = "<bytes>") -> Product:
         """Read the structure and the tree of a file in memory."""
@@ -99,6 +130,25 @@ class Product:
         """Return the value of one keyword, or None."""
     def commentary(self, index: int, keyword: str) -> list[str]:
         """Return the texts of all cards with a commentary keyword, such as HISTORY."""
+    def beside(
+        self, rows: Rows, exact: bool = False
+    ) -> tuple[
+        list[tuple[int, int | None, int, Any, bool, bool]],
+        list[tuple[int, list[list[Any]]]],
+        list[tuple[int, int | None, int, int | None]],
+    ]:
+        """Return the mapped cards that the tree does not settle, cards that are not mapped, the arrays.
+
+        A mapped card is (row, list item, HDU, value, whether the tree holds the same, whether the value
+        fits the schema for certain); where both are true it is left out. The unmapped are (HDU, cards),
+        without those that say how data are stored; with `exact` a keyword that the schema spells in
+        lower case is one of them. Arrays are as in `arrays_beside`.
+        """
+    def arrays_beside(self, rows: Rows) -> list[tuple[int, int | None, int, int | None]]:
+        """Return (row, list item, HDU, node) of each array whose HDU the file has.
+
+        The node is the array of the tree that links to this very HDU, if one does.
+        """
     def header_bytes(self, index: int) -> bytes:
         """Return the raw bytes of a header, padding included."""
     def image(self, index: int) -> tuple[int, list[int], float, float, int | None]:
@@ -126,6 +176,9 @@ class Product:
     @property
     def has_table(self) -> bool:
         """Whether an HDU other than ASDF is a binary table."""
+    @property
+    def missing_links(self) -> list[str]:
+        """The sources ``fits:...`` in the tree that name no HDU of the file."""
     def linked(self, source: str) -> int | None:
         """Return the HDU that a source ``fits:NAME,VER`` or ``fits:INDEX`` names, or None."""
     def block(self, number: int) -> tuple[int, int, int, bytes]:
@@ -216,3 +269,69 @@ def yaml_events(text: bytes, tier: str = "both") -> list[_Event] | None:
 
 def yaml_plain(text: str) -> Any:
     """Return what a plain scalar without a tag means."""
+
+# A value of a card: None stands for an undefined one; numpy's scalars count as what they hold.
+_CardValue = Any
+
+def render_header(
+    cards: Sequence[tuple[str, _CardValue, str | None]], *, end: bool = True
+) -> bytes:
+    """Return cards as astropy renders them, with END and padding unless `end` is false.
+
+    ValueError names the keyword, the value and what keeps it from being a card.
+    """
+
+def render_card(keyword: str, value: _CardValue, comment: str | None = None) -> bytes:
+    """Return the records of one card, 80 bytes each."""
+
+def header_cards(header: bytes) -> list[tuple[str, int, int]]:
+    """Return (keyword in upper case, start, end) of every card before END.
+
+    CONTINUE records belong to the card that they continue.
+    """
+
+def sha256_headers(parts: Sequence[bytes | tuple[Product, int, int]]) -> str:
+    """Return the SHA-256 over bytes and pieces of open files (product, place, length), in hex."""
+
+# bytes-like | ("swap", buffer, width, flip the top bit) | ("sign", buffer, width)
+# | ("copy", product, place, length) | ("zeros", count) | ("pad", byte)
+_Part = Buffer | tuple[Any, ...]
+
+def write_file(
+    path: str | PathLike[str], parts: list[_Part], *, fsync: bool = True, mode: int | None = None
+) -> int:
+    """Write a file from its parts and return its length; the path has the old file or all of the new.
+
+    Buffers are contiguous, and nobody writes to them meanwhile. ``swap`` reverses the bytes of items
+    of 2, 4 or 8 bytes (1 with the top bit flipped: BZERO = -128), ``sign`` flips the top bit of
+    big-endian items, ``copy`` takes bytes of an open file, ``pad`` fills up to a multiple of 2880.
+    """
+
+def edit_file(
+    path: str | PathLike[str],
+    edits: list[tuple[int, bytes]],
+    length: int | None = None,
+    *,
+    fsync: bool = True,
+    product: Product | None = None,
+) -> None:
+    """Overwrite some bytes of a file in place and set its length: all of it or nothing.
+
+    `product` is the file if it was opened to be edited; its bytes are stale afterwards. Without it
+    BlockingIOError says that somebody has the file open. What is the same already is not written.
+    """
+
+def recover_file(path: str | PathLike[str]) -> bool:
+    """Put the old bytes back if an edit of the file was cut off; say whether there were any."""
+
+def checksum(part: _Part, start: int = 0) -> int:
+    """Return the sum of a part as FITS takes it, added to `start`, the sum of the parts before it.
+
+    All parts but the last have multiples of 4 bytes; padding counts as zeros.
+    """
+
+def datasum(product: Product, at: int, length: int) -> int:
+    """Return the sum of bytes of an open file."""
+
+def checksum_text(sum: int, complement: bool = True) -> str:  # noqa: A002
+    """Return a sum as the 16 letters of CHECKSUM, by default such that they undo the sum."""

@@ -12,15 +12,19 @@
 //! ```
 //!
 //! [`fits`] and [`asdf`] do not know each other; [`layout`] finds the HDUs and, among them, the place
-//! of the ASDF file; [`product`] holds both. Every position is a count of bytes from the start of the file, named `at`.
+//! of the ASDF file; [`product`] holds both; [`save`] writes files. Every position is a count of bytes
+//! from the start of the file, named `at`.
 //! Nothing here panics, recurses without a cap, or allocates what a header merely claims.
 
 pub mod asdf;
 pub mod error;
 pub mod fits;
 pub mod layout;
+pub mod overlay;
 pub mod product;
+pub mod save;
 pub mod source;
+pub mod swap;
 
 pub use error::{Error, ErrorKind, Result};
 pub use layout::Layout;

@@ -4,17 +4,18 @@
 //! of which Rust only ever hands out the address: a caller may write there at any time, so a Rust
 //! slice over it would break the rule that shared bytes do not change. The file on disk never changes.
 //! Both maps live until the last user is gone and survive a rename over the path; the file descriptor
-//! is closed at once.
+//! is closed at once. The lock of readers lives as long as the maps: see [`crate::save`].
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use memmap2::{Mmap, MmapOptions, MmapRaw};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, save};
 
 /// The bytes of one product.
 #[derive(Debug)]
@@ -25,9 +26,35 @@ pub enum Source {
         view: Mmap,
         /// What arrays are made of.
         pages: Arc<MmapRaw>,
+        /// Where the bytes came from.
+        origin: Origin,
+        /// The file with the lock of editors, where it was opened to be edited.
+        lock: Option<File>,
     },
     /// Bytes in memory: given by a caller, or decompressed from a `.gz` file.
     Bytes(Vec<u8>),
+}
+
+/// A file as it was when it was opened, to tell whether its path still stands for the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Origin {
+    fn new(path: PathBuf, metadata: &Metadata) -> Self {
+        Self {
+            path,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
 }
 
 impl Source {
@@ -52,18 +79,50 @@ impl Source {
             file.read_to_end(&mut bytes)?;
             return Self::from_bytes(bytes);
         }
+        Self::map(&save::to_read(path, file)?, path, None)
+    }
+
+    /// Opens the file as one that is to be edited in place: nobody else reads or edits it meanwhile.
+    ///
+    /// What was read here is the base of an edit that cannot be stale. The lock ends with the source; after
+    /// an edit its bytes are no longer those that it was opened with.
+    pub fn open_to_edit(path: &Path) -> Result<Self> {
+        let target = save::Target::read(path)?;
+        let lock = save::open_to_edit(&target)?;
+        // The map is of another open file, without a lock: an array that outlives the edit, and with it
+        // the map, must not lock others out.
+        Self::map(&File::open(&target.path)?, path, Some(lock))
+    }
+
+    fn map(file: &File, path: &Path, lock: Option<File>) -> Result<Self> {
+        let metadata = file.metadata()?;
         if metadata.len() == 0 {
             // An empty map is an error of the operating system, an empty file is ours to word.
             return Ok(Self::Bytes(Vec::new()));
         }
-        let (view, pages) = map(&file)?;
+        let (view, pages) = map(file)?;
         if view.starts_with(GZIP) {
             return Ok(Self::Bytes(gunzip(&view)?));
         }
         Ok(Self::Mapped {
             view,
             pages: Arc::new(pages),
+            origin: Origin::new(std::path::absolute(path)?, &metadata),
+            lock,
         })
+    }
+
+    /// Gives the lock of [`Source::open_to_edit`] back.
+    pub fn unlock(&self) -> Result<()> {
+        Ok(self.lock().map_or(Ok(()), save::unlock)?)
+    }
+
+    /// The file and its lock, where it was opened to be edited.
+    pub fn lock(&self) -> Option<&File> {
+        match self {
+            Self::Mapped { lock, .. } => lock.as_ref(),
+            Self::Bytes(_) => None,
+        }
     }
 
     /// Takes bytes in memory, decompressed if they are gzip.
@@ -83,18 +142,33 @@ impl Source {
         }
     }
 
+    /// The file itself, if its path still stands for the bytes that were opened.
+    pub fn reopen(&self) -> Option<File> {
+        let Self::Mapped { origin, .. } = self else {
+            return None;
+        };
+        let file = File::open(&origin.path).ok()?;
+        let now = Origin::new(origin.path.clone(), &file.metadata().ok()?);
+        (now == *origin).then_some(file)
+    }
+
+    /// `length` bytes from `at`, to be parsed; `None` beyond the end.
+    pub fn get(&self, at: u64, length: u64) -> Option<&[u8]> {
+        let start = usize::try_from(at).ok()?;
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        self.bytes().get(start..end)
+    }
+
     /// `length` writable bytes from `at`; `None` beyond the end.
     ///
     /// A mapped file gives its private pages, bytes in memory are copied.
     pub fn region(&self, at: u64, length: u64) -> Option<Region> {
-        let start = usize::try_from(at).ok()?;
-        let length = usize::try_from(length).ok()?;
-        let copy = self.bytes().get(start..start.checked_add(length)?)?;
+        let copy = self.get(at, length)?;
         Some(match self {
             Self::Mapped { pages, .. } => Region {
                 memory: Memory::Pages(Arc::clone(pages)),
-                start,
-                length,
+                start: usize::try_from(at).ok()?,
+                length: copy.len(),
             },
             Self::Bytes(_) => Region::from_bytes(copy.to_vec()),
         })
@@ -109,9 +183,10 @@ const EISDIR: i32 = 21;
 /// The two maps of a file.
 #[allow(unsafe_code)]
 fn map(file: &File) -> Result<(Mmap, MmapRaw)> {
-    // SAFETY: the map is sound while nobody truncates the file. This crate writes files only by
-    // renaming a new one into place, which leaves a mapped file as it is; against another program that
-    // truncates a product in place no reader of maps can guard (the kernel raises SIGBUS).
+    // SAFETY: the map is sound while nobody writes to the file. This crate renames new files into place,
+    // which leaves a mapped file as it is, or edits in place under a lock that nobody gets while the
+    // lock of a reader lasts, and that lasts as long as this map (see `save::lock`). Against another
+    // program that truncates a product in place no reader of maps can guard (the kernel raises SIGBUS).
     let view = unsafe { Mmap::map(file) }?;
     // SAFETY: as above; the map is private, so that writes stay in this process.
     let pages = unsafe { MmapOptions::new().map_copy(file) }?;

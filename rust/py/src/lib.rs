@@ -9,14 +9,17 @@
 mod emit;
 mod error;
 mod opened;
+mod overlay;
 mod product;
 mod region;
+mod save;
 mod tree;
 mod value;
 mod yaml;
 
 use pyo3::prelude::*;
 
+pub use overlay::Rows;
 pub use product::{Hdu, Product};
 pub use region::Region;
 pub use tree::{Deferred, Numbers};
@@ -28,7 +31,12 @@ mod _core {
     #[pymodule_export]
     use super::error::{FormatError, UnsupportedError};
     #[pymodule_export]
+    use super::save::{
+        checksum, checksum_text, datasum, edit_file, header_cards, recover_file, render_card,
+        render_header, sha256_headers, write_file,
+    };
+    #[pymodule_export]
     use super::yaml::{yaml_events, yaml_plain};
     #[pymodule_export]
-    use super::{Deferred, Hdu, Numbers, Product, Region};
+    use super::{Deferred, Hdu, Numbers, Product, Region, Rows};
 }

@@ -31,6 +31,16 @@ impl Inner {
         self.product.yaml()
     }
 
+    /// `length` bytes of the file from `at`.
+    pub fn bytes(&self, at: u64, length: u64) -> PyResult<&[u8]> {
+        let source = &self.product.source;
+        source.get(at, length).ok_or_else(|| {
+            let size = source.bytes().len();
+            let message = format!("{length} bytes are asked for, but the file has {size}");
+            self.error(&Error::truncated(at, message))
+        })
+    }
+
     /// A binary block and the place of the ASDF file that holds it; -1 is the last block.
     pub fn block(&self, number: isize) -> PyResult<(u64, &Block)> {
         self.product

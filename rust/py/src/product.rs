@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asdfits_core::fits::{self, Image, Table};
+use asdfits_core::overlay::Placed;
 use asdfits_core::{Error, Source};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::error::raise;
 use crate::opened::Inner;
+use crate::overlay::Rows;
 use crate::region::Region;
 use crate::tree;
 use crate::value::{fits_card, fits_value};
@@ -22,11 +24,9 @@ pub struct Product {
 }
 
 impl Product {
-    /// The distinct `fits:…` sources in the tree that name no HDU of the file.
-    fn missing_links(&self) -> Vec<String> {
-        let mut missing = tree::links(&self.inner);
-        missing.retain(|source| self.inner.product.layout.linked(source).is_none());
-        missing
+    /// What the other rooms share of the open file.
+    pub fn inner(&self) -> &Arc<Inner> {
+        &self.inner
     }
 
     fn from_source(
@@ -46,8 +46,24 @@ impl Product {
 #[pymethods]
 impl Product {
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+    #[pyo3(signature = (path, edit = false))]
+    fn open(py: Python<'_>, path: PathBuf, edit: bool) -> PyResult<Self> {
+        if edit {
+            return Self::from_source(py, path, Source::open_to_edit);
+        }
         Self::from_source(py, path, Source::open)
+    }
+
+    /// Whether the file was opened to be edited.
+    #[getter]
+    fn locked(&self) -> bool {
+        self.inner.product.source.lock().is_some()
+    }
+
+    /// Gives the lock back that a file has which was opened to be edited.
+    fn unlock(&self) -> PyResult<()> {
+        let source = &self.inner.product.source;
+        source.unlock().map_err(|error| self.inner.error(&error))
     }
 
     #[staticmethod]
@@ -90,6 +106,14 @@ impl Product {
             .map(|warning| format!("{path}: {warning}"))
             .chain(missing)
             .collect()
+    }
+
+    /// The distinct `fits:…` sources in the tree that name no HDU of the file.
+    #[getter]
+    fn missing_links(&self) -> Vec<String> {
+        let mut missing = tree::links(&self.inner);
+        missing.retain(|source| self.inner.product.layout.linked(source).is_none());
+        missing
     }
 
     fn __len__(&self) -> usize {
@@ -185,6 +209,37 @@ impl Product {
             .hdu(index)?
             .header(self.inner.product.source.bytes());
         Ok(header.commentary(keyword).map(Cow::into_owned).collect())
+    }
+
+    /// The mapped cards that the tree does not settle, the cards that are not mapped, the arrays.
+    #[pyo3(signature = (rows, exact = false))]
+    fn beside<'py>(&self, py: Python<'py>, rows: &Rows, exact: bool) -> PyResult<Beside<'py>> {
+        let beside = py.detach(|| self.inner.product.beside(&rows.mapping, exact));
+        let mapped = beside.mapped.iter().map(|found| {
+            let value = fits_value(py, &found.value)?;
+            Ok((
+                found.row,
+                found.item,
+                found.hdu,
+                value,
+                found.equal,
+                found.fits,
+            ))
+        });
+        let unknown = beside.unknown.iter().map(|(hdu, cards)| {
+            let cards = cards.iter().map(|card| fits_card(py, card));
+            Ok((*hdu, cards.collect::<PyResult<_>>()?))
+        });
+        Ok((
+            mapped.collect::<PyResult<_>>()?,
+            unknown.collect::<PyResult<_>>()?,
+            places(beside.arrays),
+        ))
+    }
+
+    /// (row, list item, HDU, node that links to the HDU) of each array whose HDU the file has.
+    fn arrays_beside(&self, rows: &Rows) -> Vec<Place> {
+        places(self.inner.product.arrays_beside(&rows.mapping))
     }
 
     /// The raw bytes of a header, padding included.
@@ -345,6 +400,21 @@ impl Product {
     fn __repr__(&self) -> String {
         format!("<Product {:?}, {} HDUs>", self.path(), self.__len__())
     }
+}
+
+/// (row, list item, HDU, node that links to the HDU)
+type Place = (usize, Option<usize>, usize, Option<u32>);
+
+/// [(row, list item, HDU, value, whether the tree holds it, whether it fits)], [(HDU, cards)], arrays
+type Beside<'py> = (
+    Vec<(usize, Option<usize>, usize, Bound<'py, PyAny>, bool, bool)>,
+    Vec<(usize, Vec<Bound<'py, PyList>>)>,
+    Vec<Place>,
+);
+
+fn places(placed: Vec<Placed>) -> Vec<Place> {
+    let placed = placed.into_iter();
+    placed.map(|p| (p.row, p.item, p.hdu, p.node)).collect()
 }
 
 /// (BITPIX, shape, BSCALE, BZERO, BLANK)

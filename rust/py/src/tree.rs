@@ -710,6 +710,8 @@ impl<'a, 'py> Builder<'a, 'py> {
             return self.object(node);
         }
         match self.tape.scalar(plain, self.text) {
+            // One branch alone hardly ever has a key twice.
+            Ok(Scalar::Str(text)) if self.lazy => Ok(PyString::intern(self.py, &text).into_any()),
             Ok(Scalar::Str(text)) => Ok(self.keys.borrow_mut().get(self.py, &text).into_any()),
             Ok(scalar) => yaml_scalar(self.py, scalar),
             Err(error) => Err(self.product.error(&error)),

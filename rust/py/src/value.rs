@@ -30,7 +30,7 @@ pub fn fits_card<'py>(py: Python<'py>, card: &Card<'_>) -> PyResult<Bound<'py, P
         [
             card.keyword.as_ref().into_bound_py_any(py)?,
             fits_value(py, &card.value)?,
-            card.comment.as_ref().into_bound_py_any(py)?,
+            card.comment().as_ref().into_bound_py_any(py)?,
         ],
     )
 }

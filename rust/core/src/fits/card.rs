@@ -37,10 +37,17 @@ pub struct Card<'a> {
     pub keyword: Cow<'a, str>,
     /// The value; for commentary cards the text in bytes 9-80.
     pub value: Value<'a>,
-    /// The comment after the slash, without trailing blanks.
-    pub comment: Cow<'a, str>,
+    /// The bytes after the slash; few readers want them as text.
+    comment: Cow<'a, [u8]>,
     /// How many 80-byte records the card takes: 1, or more with CONTINUE.
     pub records: usize,
+}
+
+impl Card<'_> {
+    /// The comment after the slash, without trailing blanks.
+    pub fn comment(&self) -> Cow<'_, str> {
+        ascii(trim(&self.comment))
+    }
 }
 
 /// Turns bytes into text: ASCII as it is, anything else as `?`, since FITS headers are ASCII.
@@ -70,12 +77,12 @@ pub fn read_card(rest: &[u8], at: u64) -> Option<Card<'_>> {
         keyword = Cow::Owned(keyword.to_ascii_uppercase());
     }
     let commentary = |keyword| {
-        let value = Value::Text(ascii(tail.trim_ascii_end()));
+        let value = Value::Text(ascii(trim_end(tail)));
         Some(Card {
             at,
             keyword,
             value,
-            comment: Cow::Borrowed(""),
+            comment: Cow::Borrowed(b""),
             records: 1,
         })
     };
@@ -87,7 +94,7 @@ pub fn read_card(rest: &[u8], at: u64) -> Option<Card<'_>> {
     } else if let Some((long, field)) = hierarch(record) {
         keyword = long;
         field
-    } else if let Some(place) = memchr::memmem::find(record, b"= ").filter(|&place| place <= 8) {
+    } else if let Some(place) = indicator(record) {
         if place < 8 {
             keyword = ascii(record.get(..place)?.trim_ascii());
             keyword = Cow::Owned(keyword.to_ascii_uppercase());
@@ -97,6 +104,7 @@ pub fn read_card(rest: &[u8], at: u64) -> Option<Card<'_>> {
         return commentary(keyword);
     };
     let (value, comment) = read_value(field);
+    let comment = Cow::Borrowed(comment);
     let card = Card {
         at,
         keyword,
@@ -105,6 +113,32 @@ pub fn read_card(rest: &[u8], at: u64) -> Option<Card<'_>> {
         records: 1,
     };
     Some(join_continue(card, rest))
+}
+
+/// `trim_ascii_start`, eight blanks at a time: half of a header is padding.
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let Some((b"        ", rest)) = bytes.split_first_chunk::<8>() {
+        bytes = rest;
+    }
+    bytes.trim_ascii_start()
+}
+
+/// `trim_ascii_end`, eight blanks at a time.
+fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let Some((rest, b"        ")) = bytes.split_last_chunk::<8>() {
+        bytes = rest;
+    }
+    bytes.trim_ascii_end()
+}
+
+fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
+}
+
+/// Where the value indicator of a record starts, at byte 9 unless the keyword is cut short.
+fn indicator(record: &[u8]) -> Option<usize> {
+    let start = record.get(..10)?;
+    start.windows(2).position(|pair| pair == b"= ")
 }
 
 /// Whether a record is the END record: `END`, then nothing that could be part of a keyword.
@@ -141,28 +175,26 @@ fn join_continue<'a>(mut card: Card<'a>, rest: &'a [u8]) -> Card<'a> {
         let mut joined = String::from(text.strip_suffix('&').unwrap_or(text));
         joined.push_str(&more);
         card.value = Value::Text(Cow::Owned(joined));
-        if !comment.is_empty() {
-            let comment = if card.comment.is_empty() {
-                comment
-            } else {
-                Cow::Owned(format!("{} {comment}", card.comment))
-            };
-            card.comment = comment;
+        let (before, comment) = (trim(&card.comment), trim(comment));
+        if !comment.is_empty() && before.is_empty() {
+            card.comment = Cow::Borrowed(comment);
+        } else if !comment.is_empty() {
+            card.comment = Cow::Owned([before, comment].join(&b' '));
         }
         card.records = card.records.saturating_add(1);
     }
 }
 
 /// Splits a value field into value and comment.
-fn read_value(field: &[u8]) -> (Value<'_>, Cow<'_, str>) {
-    let text = field.trim_ascii_start();
+fn read_value(field: &[u8]) -> (Value<'_>, &[u8]) {
+    let text = trim_start(field);
     if text.first() == Some(&b'\'') {
         return read_text(text);
     }
     let slash = memchr::memchr(b'/', text).unwrap_or(text.len());
     let (value, comment) = text.split_at_checked(slash).unwrap_or((text, b""));
-    let comment = ascii(comment.strip_prefix(b"/").unwrap_or_default().trim_ascii());
-    let value = value.trim_ascii();
+    let comment = comment.strip_prefix(b"/").unwrap_or_default();
+    let value = trim_end(value);
     let parsed = match value {
         b"" => Some(Value::Undefined),
         b"T" => Some(Value::Logical(true)),
@@ -176,18 +208,15 @@ fn read_value(field: &[u8]) -> (Value<'_>, Cow<'_, str>) {
 }
 
 /// Reads a quoted string: `''` stands for one quote, trailing blanks do not count (FITS 4.0 §4.2.1.1).
-fn read_text(field: &[u8]) -> (Value<'_>, Cow<'_, str>) {
+fn read_text(field: &[u8]) -> (Value<'_>, &[u8]) {
     let Some(quoted) = split_quoted(field) else {
-        return (
-            Value::Invalid(ascii(field.trim_ascii_end())),
-            Cow::Borrowed(""),
-        );
+        return (Value::Invalid(ascii(field.trim_ascii_end())), b"");
     };
-    let mut text = ascii(quoted.inside.trim_ascii_end());
+    let mut text = ascii(trim_end(quoted.inside));
     if quoted.doubled {
         text = Cow::Owned(text.replace("''", "'"));
     }
-    (Value::Text(text), ascii(quoted.comment.trim_ascii()))
+    (Value::Text(text), quoted.comment)
 }
 
 /// A quoted string and what follows it.
@@ -213,7 +242,7 @@ fn split_quoted(field: &[u8]) -> Option<Quoted<'_>> {
         place = next.checked_add(1)?;
     };
     let (inside, after) = body.split_at_checked(end)?;
-    let comment = match after.get(1..)?.trim_ascii_start() {
+    let comment = match trim_start(after.get(1..)?) {
         [] => &[][..],
         [b'/', comment @ ..] => comment,
         _ => return None,
@@ -246,15 +275,21 @@ fn read_complex(value: &[u8]) -> Option<Value<'_>> {
 
 /// Reads an integer or a real number; blanks between sign, digits and exponent are tolerated.
 fn read_number(value: &[u8]) -> Option<Value<'_>> {
-    let mut digits = String::with_capacity(value.len());
-    for &byte in value {
-        match byte {
-            b' ' => {}
-            b'D' | b'd' | b'e' => digits.push('E'),
-            b'0'..=b'9' | b'+' | b'-' | b'.' | b'E' => digits.push(char::from(byte)),
-            _ => return None,
+    let plain = |b: &u8| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'E');
+    let digits = if value.iter().all(plain) {
+        ascii(value)
+    } else {
+        let mut digits = String::with_capacity(value.len());
+        for &byte in value {
+            match byte {
+                b' ' => {}
+                b'D' | b'd' | b'e' => digits.push('E'),
+                _ if plain(&byte) => digits.push(char::from(byte)),
+                _ => return None,
+            }
         }
-    }
+        Cow::Owned(digits)
+    };
     let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(&digits);
     if !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit()) {
         return Some(match digits.parse::<i64>() {
@@ -340,7 +375,7 @@ fn clean_value(field: &[u8]) -> bool {
 }
 
 /// Whether bytes are `[+-] digits [. digits] [E|D [+-] digits]` with no blank and no lower case.
-fn clean_number(value: &[u8]) -> bool {
+pub(super) fn clean_number(value: &[u8]) -> bool {
     let digits = |bytes: &[u8]| bytes.iter().take_while(|b| b.is_ascii_digit()).count();
     let unsigned = value
         .strip_prefix(b"+")
@@ -476,7 +511,7 @@ mod tests {
         ]);
         let card = read_card(&bytes, 0).unwrap();
         assert_eq!(card.value, Value::Text("one two three".into()));
-        assert_eq!(card.comment, "first last");
+        assert_eq!(card.comment(), "first last");
         assert_eq!(card.records, 3);
     }
 

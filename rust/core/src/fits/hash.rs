@@ -44,6 +44,15 @@ fn is_blank(record: &[u8]) -> bool {
     record.iter().all(|&b| b == b' ')
 }
 
+/// The SHA-256 of the pieces, one after the other, as lower-case hex.
+pub fn sha256<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    for piece in pieces {
+        digest.update(piece);
+    }
+    hex(&digest.finalize())
+}
+
 fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     bytes

@@ -97,9 +97,11 @@ impl<'a> Header<'a> {
 
     /// The texts of the commentary cards with `keyword`, one for each card (FITS 4.0 §4.4.2.4).
     pub fn commentary(&self, keyword: &str) -> impl Iterator<Item = Cow<'a, str>> {
+        let name: Vec<u8> = format!("{keyword:<8}").into_bytes();
         self.records().filter_map(move |record| {
-            let (name, text) = record.split_at_checked(8)?;
-            (name.trim_ascii_end() == keyword.as_bytes()).then(|| ascii(text.trim_ascii_end()))
+            Some(ascii(
+                record.strip_prefix(name.as_slice())?.trim_ascii_end(),
+            ))
         })
     }
 
@@ -174,6 +176,19 @@ impl<'a> Header<'a> {
 pub struct Cards<'a> {
     rest: &'a [u8],
     at: u64,
+}
+
+impl<'a> Cards<'a> {
+    /// The bytes from the next card on.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Passes over one record, which is a whole card.
+    pub fn skip_record(&mut self) {
+        self.rest = self.rest.get(CARD..).unwrap_or_default();
+        self.at = self.at.saturating_add(CARD as u64);
+    }
 }
 
 impl<'a> Iterator for Cards<'a> {

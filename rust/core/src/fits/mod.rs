@@ -4,14 +4,16 @@
 //! to END, an [`hdu`] is a header and its data, which an [`image`] or a [`table`] describes.
 
 pub mod card;
+pub mod checksum;
 pub mod hash;
 pub mod hdu;
 pub mod header;
 pub mod image;
+pub mod render;
 pub mod table;
 
 pub use card::{Card, Value};
-pub use hash::header_hash;
+pub use hash::{header_hash, sha256};
 pub use hdu::{Hdu, Kind};
 pub use header::Header;
 pub use image::Image;
