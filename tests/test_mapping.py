@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import subprocess
 import sys
 import threading
@@ -11,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from asdfits import mapping
+from asdfits import _core, mapping
 from asdfits.mapping import ITEM, SchemaNode
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = Path(mapping.__file__)
-TABLE = MODULE.with_name("mapping.json")
+TABLE = MODULE.with_name("mapping.asdf")
 
 
 def load(path: Path) -> Any:
@@ -85,26 +84,33 @@ def test_an_unknown_class_is_a_key_error() -> None:
 def test_a_table_of_another_format_is_refused(tmp_path: Path) -> None:
     copy = tmp_path / "mapping.py"
     copy.write_text(MODULE.read_text())
-    table = json.loads(TABLE.read_text())
-    table["format"] += 1
-    copy.with_name("mapping.json").write_text(json.dumps(table))
-    with pytest.raises(ValueError, match="format 2, this code reads 1"):
+    table = TABLE.read_text().replace("\nformat: 2\n", "\nformat: 3\n")
+    copy.with_name("mapping.asdf").write_text(table)
+    with pytest.raises(ValueError, match="format 3, this code reads 2"):
         load(copy).class_names()
 
 
-def test_importing_reads_no_table_and_needs_no_package() -> None:
+def test_importing_reads_no_table_and_the_table_needs_no_package() -> None:
     code = (
-        "import importlib.util, sys\n"
-        f"spec = importlib.util.spec_from_file_location('mapping', {str(MODULE)!r})\n"
-        "module = importlib.util.module_from_spec(spec)\n"
-        "sys.modules['mapping'] = module\n"
-        "spec.loader.exec_module(module)\n"
+        "import sys, asdfits.mapping as module\n"
         "assert module._loaded is None\n"
         "assert len(module.class_names()) == 143\n"
         "assert module._loaded is not None\n"
-        "assert not {'numpy', 'asdf', 'astropy', 'stdatamodels'} & set(sys.modules)\n"
+        "assert not {'asdf', 'astropy', 'json', 'stdatamodels', 'yaml'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_table_is_read_by_the_fast_tier() -> None:
+    text = TABLE.read_bytes()
+    assert _core.yaml_events(text[text.index(b"%YAML") :], "fast") is not None
+
+
+def test_an_entry_is_read_when_it_is_asked_for() -> None:
+    table = load(MODULE)._table()
+    unread = {type(entry).__name__ for entry in [*table.nodes, *table.classes.values()]}
+    assert "Deferred" in unread
+    assert len(table._nodes) == 0
 
 
 def test_threads_share_one_table_and_its_nodes() -> None:
@@ -137,9 +143,29 @@ def test_classes_share_nodes() -> None:
 # What a model says
 
 
+def at(
+    model: mapping.ModelSchema, hdu: str, keyword: str, *, in_list: bool
+) -> list[mapping.Keyword]:
+    """The places that a card stands for."""
+    return [
+        row
+        for row in model.keywords
+        if (row.hdu, row.keyword.upper(), row.in_list) == (hdu, keyword, in_list)
+    ]
+
+
+def hdus(model: mapping.ModelSchema, *, in_list: bool) -> dict[str, list[str]]:
+    """HDU -> the arrays that hold its data."""
+    found: dict[str, list[str]] = {}
+    for row in model.arrays:
+        if row.in_list == in_list:
+            found.setdefault(row.hdu, []).append(row.dotted)
+    return found
+
+
 def test_a_keyword_knows_its_place() -> None:
     image = mapping.model("ImageModel")
-    (row,) = image.by_card["PRIMARY", "EXP_TYPE"]
+    (row,) = at(image, "PRIMARY", "EXP_TYPE", in_list=False)
     assert row.path == ("meta", "exposure", "type")
     assert row.dotted == "meta.exposure.type"
     assert not row.in_list
@@ -151,15 +177,15 @@ def test_a_keyword_knows_its_place() -> None:
 def test_list_items_have_cards_of_their_own() -> None:
     slits = mapping.model("MultiSlitModel")
     assert [each.dotted for each in slits.lists] == ["slits"]
-    (top,) = slits.by_card["SCI", "SRCTYPE"]
-    (item,) = slits.by_item_card["SCI", "SRCTYPE"]
+    (top,) = at(slits, "SCI", "SRCTYPE", in_list=False)
+    (item,) = at(slits, "SCI", "SRCTYPE", in_list=True)
     assert top.path == ("meta", "target", "source_type")
     assert item.path == ("slits", ITEM, "source_type")
     assert item.dotted == "slits.*.source_type"
     assert item.in_list
-    assert ("PRIMARY", "EXP_TYPE") not in slits.by_item_card
-    assert not slits.by_hdu
-    assert [row.dotted for row in slits.by_item_hdu["SCI"]] == ["slits.*.data"]
+    assert at(slits, "PRIMARY", "EXP_TYPE", in_list=True) == []
+    assert hdus(slits, in_list=False) == {}
+    assert hdus(slits, in_list=True)["SCI"] == ["slits.*.data"]
     data = slits.find(["slits", 7, "data"])
     assert data is not None
     assert data is slits.find(["slits", ITEM, "data"])
@@ -169,15 +195,15 @@ def test_list_items_have_cards_of_their_own() -> None:
 def test_primary_cards_inside_list_items_are_told_apart() -> None:
     profile = mapping.model("SpecProfileModel")
     assert {row.hdu for row in profile.keywords if row.in_list} == {"PRIMARY", "ORDER"}
-    (top,) = profile.by_card["PRIMARY", "EXP_TYPE"]
-    (item,) = profile.by_item_card["PRIMARY", "EXP_TYPE"]
+    (top,) = at(profile, "PRIMARY", "EXP_TYPE", in_list=False)
+    (item,) = at(profile, "PRIMARY", "EXP_TYPE", in_list=True)
     assert top.path == ("meta", "exposure", "type")
     assert item.path == ("profile", ITEM, "meta", "exposure", "type")
 
 
 def test_one_card_can_have_two_places() -> None:
     slit = mapping.model("SlitModel")
-    rows = slit.by_card["SCI", "SRCTYPE"]
+    rows = at(slit, "SCI", "SRCTYPE", in_list=False)
     assert [row.dotted for row in rows] == ["meta.target.source_type", "source_type"]
 
 
@@ -186,16 +212,16 @@ def test_an_hdu_whose_columns_are_alternatives_is_no_array() -> None:
     node = level1b.find(["cheby_coefficients"])
     assert node is not None
     assert (node.hdu, node.is_array) == ("CHEBY", False)
-    assert "CHEBY" not in level1b.by_hdu
+    assert "CHEBY" not in hdus(level1b, in_list=False)
     assert "CHEBY" in level1b.hdu_names
 
 
 def test_names_match_in_upper_case_and_keep_their_spelling() -> None:
     pathloss = mapping.model("PathlossModel")
-    (row,) = pathloss.by_item_card["PS", "CRPIX1"]
+    (row,) = at(pathloss, "PS", "CRPIX1", in_list=True)
     assert (row.hdu, row.keyword, row.node.hdu) == ("PS", "crpix1", "ps")
     barshadow = mapping.model("BarshadowModel")
-    (leaf,) = barshadow.by_hdu["DATA1X1"]
+    (leaf,) = (row for row in barshadow.arrays if row.hdu == "DATA1X1")
     assert leaf.node.hdu == "data1x1"
     assert "data1x1" in barshadow.hdu_names
 
@@ -238,7 +264,9 @@ def test_a_node_without_facts_has_none() -> None:
 def made(*nodes: dict[str, Any]) -> SchemaNode:
     """Return the last of `nodes`, in a table of nothing else."""
     rest = {"stdatamodels": "0", "observatory": "", "classes": {}, "enums": [], "datatypes": []}
-    return mapping._Table({"format": 1, "nodes": list(nodes), **rest}).node(len(nodes) - 1)
+    return mapping._Table({"format": mapping.FORMAT, "nodes": list(nodes), **rest}).node(
+        len(nodes) - 1
+    )
 
 
 def test_a_property_of_an_alternative_is_a_child() -> None:
@@ -283,8 +311,8 @@ def test_facts_of_classes() -> None:
 
 
 def test_differences_name_class_and_path(compiler: Any) -> None:
-    old = json.loads(TABLE.read_text())
-    new = json.loads(TABLE.read_text())
+    old = compiler.load(TABLE)
+    new = compiler.load(TABLE)
     assert list(compiler.differences(old, new)) == []
     (number,) = (i for i, node in enumerate(new["nodes"]) if node.get("fits_keyword") == "DURATION")
     new["nodes"][number]["fits_keyword"] = "LENGTH"
@@ -299,8 +327,8 @@ def test_differences_name_class_and_path(compiler: Any) -> None:
 
 
 def test_the_order_of_properties_is_a_difference(compiler: Any) -> None:
-    old = json.loads(TABLE.read_text())
-    new = json.loads(TABLE.read_text())
+    old = compiler.load(TABLE)
+    new = compiler.load(TABLE)
     root = new["nodes"][new["classes"]["ImageModel"]["root"]]
     root["properties"] = " ".join(reversed(root["properties"].split()))
     assert "ImageModel: the order of properties changed" in compiler.differences(old, new)
@@ -309,16 +337,16 @@ def test_the_order_of_properties_is_a_difference(compiler: Any) -> None:
 def test_check_exits_by_the_outcome(
     compiler: Any, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
-    table = json.loads(TABLE.read_text())
+    table = compiler.load(TABLE)
     monkeypatch.setattr(compiler, "compile_table", lambda: table)
-    copy = tmp_path / "table.json"
+    copy = tmp_path / "table.asdf"
     arguments = ["--check", "--table", str(copy), "--limit", "1"]
     assert compiler.main(arguments) == 1
     assert "missing" in capsys.readouterr().err
     assert compiler.main(["--table", str(copy)]) == 0
     assert copy.read_bytes() == TABLE.read_bytes()
     assert compiler.main(arguments) == 0
-    copy.write_text(copy.read_text().replace('"stdatamodels":"', '"stdatamodels":"0.'))
+    copy.write_text(copy.read_text().replace("stdatamodels: '", "stdatamodels: '0."))
     capsys.readouterr()
     assert compiler.main(arguments) == 1
     errors = capsys.readouterr().err.splitlines()
@@ -351,7 +379,7 @@ def test_what_the_table_cannot_hold_is_refused(
 def test_the_table_is_what_the_installed_schemas_say(compiler: Any) -> None:
     pytest.importorskip("stdatamodels")
     fresh = compiler.compile_table()
-    assert list(compiler.differences(json.loads(TABLE.read_text()), fresh)) == []
+    assert list(compiler.differences(compiler.load(TABLE), fresh)) == []
     assert compiler.render(fresh) == TABLE.read_text()
 
 
@@ -476,11 +504,6 @@ def test_keyword_rows_equal_an_independent_walk(reference: Any) -> None:
             for row in model.keywords
         ]
         assert rows == expected, name
-        for row in model.keywords:
-            index = model.by_item_card if row.in_list else model.by_card
-            assert row in index[row.hdu, row.keyword.upper()]
-        cards = [*model.by_card.values(), *model.by_item_card.values()]
-        assert sum(map(len, cards)) == len(rows)
         total += len(rows)
     assert total > 20_000
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import asdfits
-from asdfits import sample
+from asdfits import mapping, overlay, sample
 from asdfits.overlay import Conflict, Provenance, header_hash
 
 fits = pytest.importorskip("astropy.io.fits")
@@ -47,10 +49,11 @@ def replaced(path: Path, keyword: str, card: bytes) -> Path:
     return path
 
 
-def both(path: Path, **switches: bool) -> tuple[Any, Any]:
+def both(path: Path, *, strict_compat: bool = False, **switches: bool) -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return datamodels.open(path, **switches), asdfits.open(path, **switches)
+        ours = asdfits.open(path, strict_compat=strict_compat, **switches)
+        return datamodels.open(path, **switches), ours
 
 
 def assert_same_tree(path: Path, **switches: bool) -> Any:
@@ -188,6 +191,84 @@ def test_an_odd_card_hashes_as_astropy_renders_it(keyword: str, card: bytes, pro
         assert asdfits.open(product).provenance(PI).layer == "asdf"
 
 
+# -- what is compared without Python ------------------------------------------------------------
+
+CARD_VALUES = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(lambda x: f"{x!r}".upper()),
+    st.sampled_from(
+        ["T", "F", "0", "-0", "-0.0", "007", "1.", ".5", "1.0E5", "1.5D3", "1 2", "5e3"]
+    ),
+    st.text("AB '/&0.9-", max_size=9).map(lambda text: "'" + text.replace("'", "''") + "'"),
+    st.text("AB '/&0.9-", max_size=9),
+)
+TREE_VALUES = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.floats().map(repr),
+    st.sampled_from(
+        ["true", "yes", "~", "0", "-0", "-0.0", "007", "1.", ".5", "1.0e+5", "1:30", "''"]
+    ),
+    st.text("AB/&0.9", min_size=1, max_size=9).map(lambda text: f"'{text}'"),
+    st.text("AB0.9", min_size=1, max_size=9),
+    st.text("AB0.9", min_size=1, max_size=9).map(lambda text: f"!own {text}"),
+)
+
+
+@given(
+    values=st.lists(st.tuples(CARD_VALUES, TREE_VALUES, st.booleans()), min_size=3, max_size=3),
+    end=st.sampled_from(["", " / words", " /", " ' /", " x"]),
+    more=st.booleans(),
+)
+def test_a_card_is_compared_by_its_bytes_as_by_its_value(
+    values: list[tuple[str, str, bool]], end: str, more: bool
+) -> None:
+    keywords = {"PI_NAME": "pi_name", "TITLE": "title", "PROGRAM": "program_number"}
+    records, lines = [], []
+    for (keyword, key), (card, stored, same) in zip(keywords.items(), values, strict=True):
+        records.append(f"{keyword:<8}= {card}{end}"[:80].ljust(80).encode())
+        lines.append(f"{key}: {card.rstrip() if same and card.strip() else stored}")
+        if more:
+            records.append(b"CONTINUE  'and more'".ljust(80))
+    tree = "meta: {program: {" + ", ".join(lines) + "}}\n"
+    content = sample.product([("DATAMODL", "ImageModel")], [], tree)
+    at = content.index(b"END".ljust(80))
+    header = content[:at] + b"".join(records) + b"END".ljust(80)
+    header += b" " * (-len(header) % 2880)
+    try:
+        product = asdfits._core.Product.from_bytes(header + content[2880:])
+    except asdfits.FormatError:
+        return  # the tree is no YAML
+    rows = overlay.schema_rows(mapping.model("ImageModel"))
+    quick, slow = product.beside(rows), product.beside(rows, True)
+    assert repr(quick) == repr(slow)
+    assert [card[:2] for _, cards in quick[1] for card in cards] == [
+        card[:2] for _, cards in slow[1] for card in cards
+    ]
+
+
+def test_an_item_that_agrees_with_its_cards_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "slits.fits"
+    model = datamodels.MultiSlitModel()
+    for place in range(3):
+        model.slits.append(datamodels.SlitModel(np.full((2, 3), place, "f4")))
+        model.slits[-1].name = f"S{place}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(path)
+    edited(path, lambda hdus: hdus["SCI", 2].header.set("SLTNAME", "EDITED"))
+    slits = asdfits.open(path)._instance["slits"]
+    assert [type(slit).__name__ for slit in slits] == ["Deferred", "dict", "Deferred"]
+    assert_same_tree(path)
+
+
+def test_a_linked_array_is_cast_to_the_schema_once_a_header_was_edited(product: Path) -> None:
+    def edit(hdus: Any) -> None:
+        hdus["SCI"].data = hdus["SCI"].data.astype("f8")
+
+    model = assert_same_tree(edited(product, edit))
+    assert model.data.dtype == np.dtype("f4")
+
+
 # -- values that do not fit ---------------------------------------------------------------------
 
 
@@ -243,12 +324,63 @@ def test_cards_and_data_that_no_schema_knows_are_kept_by_their_hdu(product: Path
         hdus.append(fits.BinTableHDU(np.array([(1, 2.0)], "i4,f8"), name="MYTABLE"))
         hdus.append(fits.ImageHDU(np.ones(3), name="MYIMAGE", ver=2))
 
-    model = assert_same_tree(edited(product, edit))
-    extra = model.extra_fits
+    edited(product, edit)
+    assert_same_tree(product, strict_compat=True)
+    extra = asdfits.open(product).extra_fits
     assert extra.PRIMARY.header.instance[0] == ["MYKEY", 42, "my comment"]
     assert extra.SCI.header.instance == [["CHECKSUM", "abc", ""]]
-    assert extra.MYIMAGE.data.tolist() == [1.0, 1.0, 1.0]
     assert extra.MYTABLE.data["f1"].tolist() == [2.0]
+    # The reference keeps the last HDU of a name.
+    assert extra.MYIMAGE.data.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert getattr(extra, "MYIMAGE,2").data.tolist() == [1.0, 1.0, 1.0]
+    assert asdfits.open(product, strict_compat=True).extra_fits.MYIMAGE.data.tolist() == [1, 1, 1]
+
+
+def names_of_extra(path: Path, *hdus: tuple[str, int | None]) -> dict[str, float]:
+    """Add HDUs, each with its place as its data, and return what extra_fits has of them."""
+
+    def edit(found: Any) -> None:
+        for number, (name, version) in enumerate(hdus):
+            image = fits.ImageHDU(np.full(2, number, "f8"))
+            if name:
+                image.header["EXTNAME"] = name
+            if version is not None:
+                image.header["EXTVER"] = version
+            found.append(image)
+
+    extra = asdfits.open(edited(path, edit)).extra_fits.instance
+    return {key: float(part["data"].resolve()[0]) for key, part in extra.items() if "data" in part}
+
+
+@pytest.mark.parametrize(
+    ("hdus", "expected"),
+    [
+        ([("A", 1), ("A", 2), ("A", 3)], {"A": 0, "A,2": 1, "A,3": 2}),
+        ([("A", 3), ("A", 1)], {"A": 0, "A,1": 1}),
+        ([("A", 1), ("A", 1), ("A", 2), ("A", 1)], {"A": 0, "A,3": 1, "A,2": 2, "A,4": 3}),
+        ([("A", None), ("A", None)], {"A": 0, "A,2": 1}),
+        ([("", None), ("", None)], {"": 0, ",2": 1}),
+        ([("SCI", 2)], {"SCI,2": 0}),
+        ([("SCI", 1)], {"SCI,2": 0}),
+        ([("PRIMARY", 1)], {"PRIMARY,2": 0}),
+    ],
+)
+def test_every_unknown_hdu_of_a_name_is_kept(
+    hdus: list[tuple[str, int | None]], expected: dict[str, int], product: Path
+) -> None:
+    assert names_of_extra(product, *hdus) == expected
+
+
+def test_many_unknown_hdus_of_one_name_take_no_time(product: Path) -> None:
+    found = names_of_extra(product, *[("A", 1)] * 600)
+    assert list(found) == ["A", *(f"A,{version}" for version in range(2, 601))]
+
+
+def test_an_undefined_card_is_none_unless_the_reference_is_asked_for(product: Path) -> None:
+    replaced(product, "PI_NAME", b"MYOWNKEY=")
+    assert asdfits.open(product).extra_fits.PRIMARY.header.instance == [["MYOWNKEY", None, ""]]
+    (card,) = asdfits.open(product, strict_compat=True).extra_fits.PRIMARY.header.instance
+    assert isinstance(card[1], fits.card.Undefined)
 
 
 def test_nothing_is_kept_while_the_tree_stands(product: Path) -> None:
@@ -298,6 +430,98 @@ def test_an_entry_that_takes_two_cards_stays_one(tmp_path: Path) -> None:
 def test_without_cards_the_history_of_the_tree_stands(product: Path) -> None:
     replaced(edited(product, lambda hdus: hdus[0].header.remove("HISTORY")), "PROGRAM", b"")
     assert entries(product)[0]["time"] == "2026-01-31 12:00:00.000"
+
+
+# -- the reference's answers -------------------------------------------------------------------
+
+
+def test_the_history_of_the_cards_alone_if_asked_for(product: Path) -> None:
+    for path in (product, edited(product, bad_value)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs, ours = both(path, strict_compat=True)
+        assert ours.instance["history"] == theirs._instance["history"]
+        assert list(ours.history) == [{"description": MADE}]
+        theirs.close()
+
+
+def test_a_long_entry_of_the_history_is_in_pieces_if_asked_for(tmp_path: Path) -> None:
+    text = "x" * 100
+    primary = [("DATAMODL", "ImageModel"), ("HISTORY", text[:72]), ("HISTORY", text[72:])]
+    tree = f"history:\n  entries:\n  - {{description: '{text}', time: now}}\n"
+    path = tmp_path / "history.fits"
+    path.write_bytes(sample.product(primary, [], tree))
+    entries = asdfits.open(path, strict_compat=True).history
+    assert [entry["description"] for entry in entries] == [text[:72], text[72:]]
+
+
+def wrong_table(path: Path) -> Path:
+    """A spectrum whose table has a column that the schema does not know."""
+    model = datamodels.SpecModel()
+    model.spec_table = np.zeros(2, model.get_dtype("spec_table"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(path)
+        with fits.open(path, memmap=False) as hdus:
+            columns = [column for column in hdus[1].columns if column.name != "NPIXELS"]
+            columns = [column for column in columns if column.bzero is None]
+            hdus[1] = fits.BinTableHDU.from_columns(columns, name="EXTRACT1D")
+            hdus.writeto(path, overwrite=True)
+    return path
+
+
+def wrong_ndim(path: Path) -> Path:
+    path.write_bytes(sample.image_product())
+    return edited(path, lambda hdus: setattr(hdus["SCI"], "data", np.zeros((2, 3, 4), "f4")))
+
+
+def lost_hdu(path: Path) -> Path:
+    path.write_bytes(sample.image_product())
+    with fits.open(path, memmap=False) as hdus:
+        del hdus["DQ"]
+        hdus.writeto(path, overwrite=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "error"), [(wrong_table, ValueError), (wrong_ndim, ValueError), (lost_hdu, KeyError)]
+)
+def test_what_the_reference_refuses_is_refused_if_asked_for(
+    make: Callable[[Path], Path], error: type[Exception], tmp_path: Path
+) -> None:
+    path = make(tmp_path / "wrong_cal.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert asdfits.open(path)
+        with pytest.raises(error):
+            datamodels.open(path)
+        with pytest.raises(error):
+            asdfits.open(path, strict_compat=True)
+
+
+def test_unsigned_tables_are_matched_by_position_if_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "swapped_x1d.fits"
+    model = datamodels.SpecModel()
+    model.spec_table = np.zeros(3, model.get_dtype("spec_table"))
+    model.spec_table["WAVELENGTH"] = 1.5
+    model.spec_table["NPIXELS"] = 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(path)
+        with fits.open(path, memmap=False, uint=True) as hdus:
+            columns = list(hdus[1].columns)
+            assert any(column.bzero is not None for column in columns)
+            columns.append(columns.pop(0))
+            hdus[1] = fits.BinTableHDU.from_columns(columns, name="EXTRACT1D")
+            hdus.writeto(path, overwrite=True)
+        reference = datamodels.open(path)
+    ours = asdfits.open(path, strict_compat=True).spec_table
+    assert ours.dtype.names == reference.spec_table.dtype.names
+    for name in ours.dtype.names:
+        assert np.array_equal(ours[name], reference.spec_table[name]), name
+    assert ours["WAVELENGTH"].tolist() == [0, 0, 0]
+    assert asdfits.open(path).spec_table["WAVELENGTH"].tolist() == [1.5, 1.5, 1.5]
+    reference.close()
 
 
 # -- where a value came from --------------------------------------------------------------------
@@ -385,7 +609,8 @@ def slit_file(path: Path, versions: tuple[int, ...], name: str = "SCI") -> Path:
 
 @pytest.mark.parametrize("versions", [(1,), (1, 2), (2, 1), (1, 3), (2,), (3, 5), (1, 1), (0, 1)])
 def test_extver_is_the_place_in_the_list(versions: tuple[int, ...], tmp_path: Path) -> None:
-    model = assert_same_tree(slit_file(tmp_path / "slits.fits", versions))
+    path = slit_file(tmp_path / "slits.fits", versions)
+    model = assert_same_tree(path, strict_compat=True)
     assert len(model.slits) == max(versions)
     for number, slit in enumerate(model.slits, 1):
         assert (slit.data is not None) == (number in versions)

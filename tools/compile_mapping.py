@@ -5,7 +5,7 @@ The table answers, for each model class, which tree path belongs to which FITS
 header card or HDU, and what a value there may look like. It holds no prose:
 titles and descriptions stay where they are.
 
-    python tools/compile_mapping.py            write python/asdfits/mapping.json
+    python tools/compile_mapping.py            write python/asdfits/mapping.asdf
     python tools/compile_mapping.py --check    compare it with a fresh compilation
 
 Layout of the table
@@ -21,9 +21,12 @@ Layout of the table
 A node uses the schema's own words. Wherever the schema has a schema inside, the
 node has a node number; ``enum`` is a position in ``enums``, and ``datatype`` is a
 scalar's name or a position in ``datatypes``. Children come before their parents.
-``properties`` is one text, ``name:number name:number ...``: JSON would spend most
+``properties`` is one text, ``name:number name:number ...``: a parser would spend most
 of its time on 4000 small numbers of which one model needs a sixth. Its order is
 the order in which the reference walks, hence the order of cards and HDUs in a file.
+
+The table is an ASDF file: asdfits reads it as it reads a product, so that an entry
+costs nothing until it is asked for. One entry a line lets a diff be read.
 """
 
 from __future__ import annotations
@@ -31,14 +34,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-FORMAT: Final = 1
-TABLE: Final = Path(__file__).resolve().parents[1] / "python" / "asdfits" / "mapping.json"
+FORMAT: Final = 2
+TABLE: Final = Path(__file__).resolve().parents[1] / "python" / "asdfits" / "mapping.asdf"
 
 # Facts that are copied as they stand.
 _PLAIN: Final = (
@@ -229,18 +233,38 @@ def _class_facts(model: Any, datamodels: Any) -> dict[str, Any]:
 
 
 def render(table: Table) -> str:
-    """Return the text of `table`: JSON with one class, enumeration or node a line."""
-    parts = []
+    """Return the text of `table`: ASDF with one class, enumeration or node a line."""
+    lines = ["#ASDF 1.0.0", "#ASDF_STANDARD 1.5.0", "%YAML 1.1", "---"]
     for key, value in table.items():
         if isinstance(value, dict):
-            lines = ",\n".join(f"{_dump(name)}:{_dump(value[name])}" for name in value)
-            parts.append(f"{_dump(key)}:{{\n{lines}\n}}")
+            lines += [f"{key}:", *(f"  {name}: {_flow(entry)}" for name, entry in value.items())]
         elif isinstance(value, list):
-            lines = ",\n".join(map(_dump, value))
-            parts.append(f"{_dump(key)}:[\n{lines}\n]")
+            lines += [f"{key}:", *(f"- {_flow(entry)}" for entry in value)]
         else:
-            parts.append(f"{_dump(key)}:{_dump(value)}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+            lines.append(f"{key}: {_flow(value)}")
+    return "\n".join([*lines, "...", ""])
+
+
+def load(path: Path) -> Table:
+    """Return the table in a file."""
+    yaml: Any = importlib.import_module("yaml")
+    table: Table = yaml.load(path.read_text("ascii"), yaml.CSafeLoader)
+    return table
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML in one line, texts always in quotes."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(key)}: {_flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str) and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
+    return _dump(value)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z_][\w.]*", key) else _flow(key)
 
 
 def _dump(value: Any) -> str:
@@ -319,7 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.table.exists():
             print(f"{options.table}: missing", file=sys.stderr)
             return 1
-        found = list(differences(json.loads(options.table.read_text("ascii")), table))
+        found = list(differences(load(options.table), table))
         for line in found[: options.limit]:
             print(line, file=sys.stderr)
         if len(found) > options.limit:

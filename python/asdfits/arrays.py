@@ -18,6 +18,7 @@ from .mapping import NUMPY_CODES, SchemaNode
 from .mapping import Column as SchemaColumn
 
 __all__ = [
+    "STORED",
     "Column",
     "Row",
     "Table",
@@ -25,11 +26,13 @@ __all__ = [
     "cast",
     "has_data",
     "hdu_array",
+    "image_values",
+    "stored_dtype",
     "table_fault",
 ]
 
 # BITPIX -> the type of the stored numbers (FITS 4.0 table 8).
-_STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 # TFORM letter -> the type of the stored numbers (FITS 4.0 table 18).
 _FORMS = {
@@ -183,21 +186,47 @@ def _view(product: Product, at: int, length: int, dtype: Any) -> np.ndarray[Any,
 def _image(product: Product, index: int) -> np.ndarray[Any, Any]:
     bitpix, shape, scale, zero, blank = product.image(index)
     hdu = product.hdu(index)
-    stored = _view(product, hdu.data_at, hdu.announced, _STORED[bitpix]).reshape(shape)
-    if scale == 1 and zero == 0 and (blank is None or bitpix < 0):
+    stored = _view(product, hdu.data_at, hdu.announced, STORED[bitpix]).reshape(shape)
+    return image_values(stored, scale, zero, blank)
+
+
+def image_values(
+    stored: np.ndarray[Any, Any], scale: float, zero: float, blank: int | None
+) -> np.ndarray[Any, Any]:
+    """Return what the stored numbers of an image stand for: themselves, where they do."""
+    integers = stored.dtype.kind in "iu"
+    if scale == 1 and zero == 0 and (blank is None or not integers):
         return stored
     unsigned = _offset_integers(stored, scale, zero)
     if unsigned is not None:
         return unsigned
     # FITS 4.0 §4.4.2.5; single precision holds every 16-bit integer.
-    values = stored.astype({8: "f4", 16: "f4", -32: ">f4", -64: ">f8"}.get(bitpix, "f8"))
+    single = integers and stored.dtype.itemsize <= 2
+    values = stored.astype("f4" if single else "f8" if integers else stored.dtype)
     if scale != 1:
         values *= scale
     if zero != 0:
         values += zero
-    if blank is not None and bitpix > 0:
+    if blank is not None and integers:
         values[stored == blank] = np.nan
     return values
+
+
+def stored_dtype(product: Product, index: int) -> np.dtype[Any] | None:
+    """Return the type of an image whose stored numbers, or these and half their range, are its values.
+
+    None for a table, and where values have to be computed.
+    """
+    if product.hdu(index).kind not in ("PRIMARY", "IMAGE"):
+        return None
+    bitpix, _, scale, zero, blank = product.image(index)
+    stored = np.dtype(STORED[bitpix])
+    if scale != 1 or (blank is not None and bitpix > 0):
+        return None
+    if zero == 0:
+        return stored
+    values = _offset_integers(np.empty(0, stored), scale, zero)
+    return None if values is None else values.dtype
 
 
 def _offset_integers(
@@ -341,11 +370,12 @@ def _field(field: Any, byteorder: str, number: int) -> tuple[str, Any, tuple[int
     return (field.get("name", f"f{number}"), base, tuple(field.get("shape", ())))
 
 
-def cast(value: Any, node: SchemaNode | None) -> Any:
+def cast(value: Any, node: SchemaNode | None, *, by_position: bool = False) -> Any:
     """Return `value` as the schema wants an array to be.
 
     A type that differs only in byte order is left alone, so that images stay views of the file. The
-    columns of a table are matched by name, whatever their case and order, and become native.
+    columns of a table are matched by name, whatever their case and order, and become native;
+    `by_position` pairs them as they stand, and drops or leaves at zero what has no partner.
 
     Raises
     ------
@@ -358,6 +388,8 @@ def cast(value: Any, node: SchemaNode | None) -> Any:
         if isinstance(node.datatype, str):
             value = _plain(value, np.dtype(node.dtype_spec))
         else:
+            if by_position:
+                value = _renamed(value, node.datatype)
             value = _structured(value, node.datatype, extra=node.allow_extra_columns)
     ndim = np.ndim(value)
     if node.ndim is not None and ndim != node.ndim:
@@ -402,7 +434,16 @@ def _structured(value: Any, columns: Sequence[SchemaColumn], *, extra: bool) -> 
     shapes = [value.dtype[name].shape for name in sources]
     for column, shape in zip(columns, shapes, strict=True):
         _check_cell(column, len(shape))
-    fields = _dtype(columns, shapes)
+    # FITS has no signed bytes: a column that the schema calls int8 is written as logical, and stays so.
+    fields = _dtype(
+        [
+            column._replace(datatype="bool8")
+            if column.datatype == "int8" and value.dtype[name].base == "?"
+            else column
+            for column, name in zip(columns, sources, strict=True)
+        ],
+        shapes,
+    )
     others = [found[name] for name in found.keys() - wanted]
     others.sort(key=(value.dtype.names or ()).index)
     if others:
@@ -412,6 +453,19 @@ def _structured(value: Any, columns: Sequence[SchemaColumn], *, extra: bool) -> 
         table[name] = value[source]
     spelled = dict(zip([*sources, *others], fields.names or (), strict=True))
     return _table_from(table, {spelled[n]: unit for n, unit in units.items() if n in spelled})
+
+
+def _renamed(value: np.ndarray[Any, Any], columns: Sequence[SchemaColumn]) -> Table:
+    """A table with the names of the schema, column by column as they stand; zeros where none is left."""
+    stored = np.asarray(value)
+    names = (stored.dtype.names or ())[: len(columns)]
+    shapes = [stored.dtype[name].shape for name in names]
+    shapes += [column.shape or () for column in columns[len(names) :]]
+    renamed = np.zeros(stored.shape, _dtype(columns, shapes))
+    for name, source in zip(renamed.dtype.names or (), names, strict=False):
+        renamed[name] = stored[source]
+    units = getattr(value, "units", {})
+    return _table_from(renamed, {n: units[n] for n in renamed.dtype.names or () if n in units})
 
 
 def _column_fault(

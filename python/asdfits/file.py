@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,8 +15,14 @@ from . import arrays, custom, ndarray
 from ._core import Deferred, Hdu, Product, Region
 from .errors import FormatError, FormatWarning, MissingExtraError, UnsupportedError, warn
 from .mapping import SchemaNode
+from .migrate import Added, completed
 
-__all__ = ["File", "HduArray", "Lazy", "child", "is_lazy"]
+__all__ = ["File", "HduArray", "Lazy", "child", "header_shape", "is_lazy"]
+
+
+# Two threads that walk one tree must end up with the same dict for a branch. Making one holds the
+# interpreter's own lock all along, so that one lock for all trees delays nobody.
+_branches: Final = threading.RLock()
 
 
 class Lazy:
@@ -25,6 +33,10 @@ class Lazy:
     def resolve(self, model: Any) -> Any:
         """Make the value for the model in whose tree it stands."""
         raise TypeError(f"{type(self).__name__} does not say how its value is made")
+
+    def packed(self, pack: Callable[[Any], Any]) -> Lazy:
+        """Return what stands for it in a pickle; `pack` does the same for what it holds."""
+        return self
 
 
 def is_lazy(value: object) -> bool:
@@ -39,32 +51,73 @@ def child(container: Any, key: Any) -> Any:
     """
     value = container[key]
     if isinstance(value, Deferred) and value.plain:
-        value = container[key] = value.owner.resolve(value)
+        with _branches:
+            value = container[key]
+            if isinstance(value, Deferred):
+                value = container[key] = value.owner.resolve(value)
     return value
 
 
 class HduArray(Lazy):
     """The data of an HDU, cast to the schema's type where there is a schema."""
 
-    __slots__ = ("file", "index", "node")
+    __slots__ = ("by_position", "file", "index", "node")
 
-    def __init__(self, file: File, index: int, node: SchemaNode | None = None) -> None:
+    def __init__(
+        self,
+        file: File,
+        index: int,
+        node: SchemaNode | None = None,
+        *,
+        by_position: bool = False,
+    ) -> None:
         self.file = file
         self.index = index
         self.node = node
+        self.by_position = by_position
 
     def resolve(self, model: Any = None) -> Any:
         """Return the array; None where the HDU has no data."""
         try:
-            return arrays.cast(self.file.array(self.index), self.node)
+            by_position = self.by_position and self.file.has_offset_column(self.index)
+            array = completed(self.file.array(self.index), self.file.added.get(self.index))
+            return arrays.cast(array, self.node, by_position=by_position)
         except ValueError as error:
             if type(error) is not ValueError:
                 raise
             label = self.file.product.hdu(self.index).label
             raise ValueError(f"{self.file.path}: {label}: {error}") from error
 
+    def is_stored(self) -> bool:
+        """Tell whether the HDU holds the array just as the schema wants it."""
+        if self.node is None:
+            return True
+        stored = arrays.stored_dtype(self.file.product, self.index)
+        ndim = len(self.file.product.hdu(self.index).shape)
+        return (
+            stored is not None
+            and isinstance(self.node.datatype, str)
+            and np.can_cast(stored, np.dtype(self.node.dtype_spec), "equiv")
+            and self.node.ndim in (None, ndim)
+            and (self.node.max_ndim is None or ndim <= self.node.max_ndim)
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> HduArray:
+        file = copy.deepcopy(self.file, memo)
+        return HduArray(file, self.index, self.node, by_position=self.by_position)
+
     def __repr__(self) -> str:
         return f"<data of {self.file.product.hdu(self.index).label}>"
+
+
+def header_shape(value: Any) -> tuple[int, ...] | None:
+    """Return the shape of a deferred image by its header; None where only the data tell."""
+    if isinstance(value, Deferred) and value.tag.startswith(custom.NDARRAY):
+        value = value.owner.link_of(value)
+    if not isinstance(value, HduArray):
+        return None
+    hdu = value.file.product.hdu(value.index)
+    return tuple(hdu.shape) or None if hdu.kind in ("IMAGE", "PRIMARY") else None
 
 
 class File:
@@ -76,6 +129,18 @@ class File:
         The path as given.
     product : asdfits._core.Product
         The compiled half: HDUs, headers, tape, memory.
+    linked : dict
+        Node of the tree -> the HDU that it links to, with the schema that its data are cast to.
+    added : dict
+        HDU -> columns that its table lacks, as it was made by an older version.
+    ignore_unrecognized_tag : bool
+        Whether tags that no installed extension knows are converted without a warning.
+
+    Notes
+    -----
+    The arrays of a file share one private map, and each is made once. A deep copy of a file stands for
+    the same bytes and shares no array: what was made is copied with it, and what is made later is
+    copied from the map on both sides, since what one wrote to the map the other would read.
     """
 
     __slots__ = (
@@ -83,8 +148,14 @@ class File:
         "_arrays",
         "_blocks",
         "_custom",
+        "_lock",
+        "_parts",
         "_plain",
+        "_shared",
         "_siblings",
+        "added",
+        "ignore_unrecognized_tag",
+        "linked",
         "path",
         "product",
     )
@@ -92,6 +163,8 @@ class File:
     def __init__(self, product: Product) -> None:
         self.product = product
         self.path = product.path
+        self.linked: dict[int, HduArray] = {}
+        self.added: dict[int, Added] = {}
         # Node -> object, one table for the plain tree and one for converted parts.
         self._plain: dict[int, Any] = {}
         self._custom: dict[int, Any] = {}
@@ -99,10 +172,29 @@ class File:
         # (Path, place) -> the bytes of a block; path -> a file that an array lies in.
         self._blocks: dict[tuple[str, int], Region | bytearray] = {}
         self._siblings: dict[str, Product] = {}
+        self._parts: dict[int, Deferred] | None = None
+        # Whether another File stands for the same map.
+        self._shared = False
+        self.ignore_unrecognized_tag = False
+        self._lock = threading.RLock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> File:
+        with self._lock:
+            self._shared = True
+            other = memo[id(self)] = File(self.product)
+            other.path = self.path
+            other.ignore_unrecognized_tag = self.ignore_unrecognized_tag
+            other._shared = True
+            other._siblings = dict(self._siblings)
+            other.added = self.added
+            other.linked = {n: copy.deepcopy(a, memo) for n, a in self.linked.items()}
+            other._arrays = {n: copy.deepcopy(a, memo) for n, a in self._arrays.items()}
+            other._blocks = {k: bytearray(memoryview(b)) for k, b in self._blocks.items()}
+            return other
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> File:
-        """Open a file; no pixel is read.
+    def open(cls, path: str | os.PathLike[str], *, edit: bool = False) -> File:
+        """Open a file; no pixel is read. To `edit` it in place nobody else may have it open.
 
         Raises
         ------
@@ -111,7 +203,7 @@ class File:
         FormatError
             The file is neither FITS nor ASDF, or its tree is damaged.
         """
-        file = cls(Product.open(os.fspath(path)))
+        file = cls(Product.open(os.fspath(path), edit))
         for message in file.product.warnings:
             warn(message, FormatWarning)
         return file
@@ -150,27 +242,109 @@ class File:
         """Tell whether an HDU has data, also where the file is cut within them."""
         return arrays.has_data(self.product.hdu(index))
 
+    def has_offset_column(self, index: int) -> bool:
+        """Tell whether a column of a table has TZERO, as unsigned integers do."""
+        if self.product.hdu(index).kind != "BINTABLE":
+            return False
+        return any(zero != 0 for _, _, _, zero, _ in self.product.table(index)[2])
+
     def array(self, index: int) -> np.ndarray[Any, Any] | None:
         """Return the data of an HDU; the same array each time."""
-        if index not in self._arrays:
-            self._arrays[index] = arrays.hdu_array(self.product, index)
-        return self._arrays[index]
+        with self._lock:
+            if index not in self._arrays:
+                array = arrays.hdu_array(self.product, index)
+                if self._shared and array is not None and not array.flags.owndata:
+                    array = array.copy()
+                self._arrays[index] = array
+            return self._arrays[index]
+
+    def part(self, node: int) -> Deferred | None:
+        """Return the deferred part that stands in the tree as read under this node number."""
+        return self._found_parts().get(node)
+
+    def link_of(self, deferred: Deferred) -> HduArray | None:
+        """Return the data of the HDU that an array of the tree links to; None if it links to none."""
+        if deferred.node in self.linked:
+            return self.linked[deferred.node]
+        spec = deferred.content({})
+        source = spec.get("source") if isinstance(spec, dict) else None
+        if not isinstance(source, str) or not source.startswith("fits:"):
+            return None
+        index = self.product.linked(source)
+        return None if index is None else HduArray(self, index)
+
+    def parts(self) -> Iterator[Deferred]:
+        """Yield every part that is deferred in the tree as read; not those inside tagged parts."""
+        yield from self._found_parts().values()
+
+    def _found_parts(self) -> dict[int, Deferred]:
+        with self._lock:
+            if self._parts is None:
+                self._parts = self._find_parts()
+            return self._parts
+
+    def _find_parts(self) -> dict[int, Deferred]:
+        memo: dict[int, Any] = {}
+        found: dict[int, Deferred] = {}
+        waiting = [self.product.tree(self, memo, lazy=True)]
+        while waiting:
+            container = waiting.pop()
+            for value in container.values() if isinstance(container, dict) else container:
+                if isinstance(value, (dict, list)):
+                    waiting.append(value)
+                elif isinstance(value, Deferred) and value.node not in found:
+                    found[value.node] = value
+                    if value.plain:
+                        waiting.append(value.content(memo, lazy=True))
+        return found
+
+    def remember(self, deferred: Deferred, value: Any) -> None:
+        """Let every alias of a deferred part be `value`."""
+        (self._plain if deferred.plain else self._custom)[deferred.node] = value
+
+    def describe(self, index: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
+        """Return the type and shape of the data of an HDU; an image is not read for it."""
+        stored = arrays.stored_dtype(self.product, index)
+        if stored is not None:
+            return stored, tuple(self.product.hdu(index).shape)
+        array = self.array(index)
+        return (np.dtype("u1"), (0,)) if array is None else (array.dtype, array.shape)
+
+    def touched(self, index: int) -> np.ndarray[Any, Any] | None:
+        """Return the data of an HDU if they were made, as they may have been written to."""
+        return self._arrays.get(index)
+
+    def origins(self) -> dict[int, int]:
+        """Return id -> HDU for each array that was made."""
+        return {id(array): index for index, array in self._arrays.items() if array is not None}
+
+    def unclean(self) -> frozenset[int]:
+        """Return the HDUs whose headers have cards that need repair."""
+        return frozenset(self.product.header_hash()[1])
+
+    def made(self, node: int) -> Any:
+        """Return the object that a shared or tagged node was made into; None if it was not."""
+        found = self._custom.get(node)
+        return self._plain.get(node) if found is None else found
 
     def resolve(self, deferred: Deferred) -> Any:
         """Return what a deferred part of the tree stands for."""
         if deferred.plain:
             return deferred.content(self._plain, lazy=True)
-        if not deferred.tag.startswith(custom.CORE):
-            return self._converted(deferred)
-        if deferred.node not in self._custom:
-            self._custom[deferred.node] = self._core(deferred)
-        return self._custom[deferred.node]
+        with self._lock:
+            if not deferred.tag.startswith(custom.CORE):
+                return self._converted(deferred)
+            if deferred.node not in self._custom:
+                self._custom[deferred.node] = self._core(deferred)
+            return self._custom[deferred.node]
 
     def _core(self, deferred: Deferred) -> Any:
         """A part with a tag of the ASDF standard itself; none of these needs asdf."""
         kind = deferred.tag.removeprefix(custom.CORE).rpartition("-")[0]
         if kind == "constant":
             return deferred.content(self._plain)
+        if deferred.node in self.linked:
+            return self.linked[deferred.node].resolve()
         if kind == "ndarray":
             return self._ndarray(deferred.content(self._plain), deferred.at)
         if kind == "integer":
@@ -185,7 +359,14 @@ class File:
         def array(spec: Any) -> Any:
             return self._ndarray(spec, deferred.at)
 
-        return custom.convert(deferred, self._custom, array, self.path, self.standard)
+        return custom.convert(
+            deferred,
+            self._custom,
+            array,
+            self.path,
+            self.standard,
+            ignore_unrecognized_tag=self.ignore_unrecognized_tag,
+        )
 
     @contextmanager
     def _blaming(self, at: int) -> Iterator[None]:
@@ -234,7 +415,8 @@ class File:
         """The bytes of a block; the same memory each time, so that arrays of one block share it."""
         key = (product.path, product.block(number)[0])
         if key not in self._blocks:
-            self._blocks[key] = ndarray.block(product, number)
+            block = ndarray.block(product, number)
+            self._blocks[key] = bytearray(memoryview(block)) if self._shared else block
         return self._blocks[key]
 
     def _external(self, source: str, at: int) -> Region | bytearray:

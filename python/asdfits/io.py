@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from . import mapping, overlay
+from ._core import Deferred, Numbers
 from .errors import NoTypeWarning, warn
-from .file import File, child, is_lazy
+from .file import File
 from .models import JwstDataModel, model_class
 from .models.nodes import check_depth
 
@@ -18,6 +21,8 @@ __all__ = ["open", "read_metadata"]
 def open(  # noqa: A001  # what users call it
     init: str | os.PathLike[str] | JwstDataModel,
     guess: bool = True,
+    *,
+    strict_compat: bool = False,
     **kwargs: Any,
 ) -> JwstDataModel:
     """Open a JWST product as the data model that it says it is.
@@ -32,6 +37,8 @@ def open(  # noqa: A001  # what users call it
         A ``.fits``, ``.fits.gz`` or ``.asdf`` file; or a model, whose tree the new one shares.
     guess : bool
         Whether a file that names no known class opens as the class that its SCI array suggests.
+    strict_compat : bool
+        Answer as stdatamodels does also where asdfits does better; see the notes.
     **kwargs
         Passed to the class: `pass_invalid_values`, `strict_validation`, `validate_on_assignment`.
 
@@ -52,6 +59,31 @@ def open(  # noqa: A001  # what users call it
     TypeError
         The class is not known and may not, or cannot, be guessed; or `init` is of another kind.
 
+    Notes
+    -----
+    Where asdfits and stdatamodels differ by design, asdfits' own answer is the default, and
+    `strict_compat` gives that of stdatamodels, for pipelines that rely on it:
+
+    - **HDUs of one name that the schema does not know** are all kept in ``extra_fits``: the first as
+      ``NAME``, the others as ``NAME,VER``. Strict: the last one alone, as ``NAME``. Default because
+      the others would be lost when the model is saved.
+    - **History entries** keep their time, their software and their whole text while the HISTORY cards
+      say the same. Strict: one entry for each card, its text alone, and no list of extensions.
+      Default because the tree knows more and the cards agree.
+    - **A card without a value** in ``extra_fits`` is None. Strict: an ``Undefined`` of astropy.
+      Default because that object cannot be saved, and needs astropy.
+    - **Columns** are found by name, whatever their case and order. Strict: in tables with a column
+      of unsigned integers they are paired by position, so that a missing one shifts the rest.
+      Default because the numbers would be those of another column.
+    - **A keyword that the schema spells in lower case** is in its place in the tree. Strict: it is
+      in ``extra_fits`` as well. Default because saving would write it twice.
+    - **A table that does not fit the schema, an array of another number of dimensions, a link to an
+      HDU that is not there**: the file opens, and the error comes when the array is touched; an array
+      whose HDU is missing is None. Strict: the file is refused, with ValueError or KeyError, and
+      every array that the schema names is read. Default because the rest of the file is sound.
+    - **Reading an attribute** never changes the tree. Strict: reading an absent branch inserts it,
+      empty. Default because a model that was only read should be saved as it was.
+
     Examples
     --------
     >>> with asdfits.open("jw02736007001_03103_00003_nrs2_cal.fits") as model:  # doctest: +SKIP
@@ -59,7 +91,7 @@ def open(  # noqa: A001  # what users call it
     ('NIRSPEC', (31, 1365))
     """
     if isinstance(init, JwstDataModel):
-        return type(init)(init, **kwargs)
+        return type(init)(init, strict_compat=strict_compat, **kwargs)
     if not isinstance(init, str) and not hasattr(init, "__fspath__"):
         if isinstance(init, Sequence) and not isinstance(init, (bytes, tuple)):
             raise ValueError("a list of files is not opened yet; open them one by one")
@@ -69,45 +101,106 @@ def open(  # noqa: A001  # what users call it
     if kind == "asn":
         raise ValueError(f"{path}: associations are not opened yet; open their members one by one")
     file = File.open(path)
-    name = _named_class(file)
+    name = named_class(file)
     if name is not None:
-        return model_class(name)(file, **kwargs)
+        return model_class(name)(file, strict_compat=strict_compat, **kwargs)
     if not guess:
         raise TypeError(
             f"{path}: Model type is not specifically defined and guessing has been disabled."
         )
     name = _guessed_class(file)
     warn(f"model_type not found. Opening {path} as a {name}", NoTypeWarning)
-    model = model_class(name)(file, **kwargs)
+    model = model_class(name)(file, strict_compat=strict_compat, **kwargs)
     del model._branch("meta")["model_type"]
     return model
 
 
-def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the metadata of a product as dotted path -> value; no array is made.
+def read_metadata(
+    fname: str | os.PathLike[str], model_type: str | None = None, flatten: bool = True
+) -> dict[str, Any]:
+    """Return the metadata of a product without making a model, any array or any WCS.
+
+    Parameters
+    ----------
+    fname : str or path-like
+        A ``.fits``, ``.fits.gz`` or ``.asdf`` file.
+    model_type : str, optional
+        The class whose schema maps header cards to paths; by default the class that the file names, or
+        else the one that its SCI array suggests. Of no effect for ASDF files.
+    flatten : bool
+        Whether the answer is dotted path -> value, or a nested dict.
+
+    Returns
+    -------
+    dict
+        The tree with the values of the headers laid over it as in `open`, but unchecked, and without
+        what no schema knows. An array is given as it stands in the tree, as its ``source``,
+        ``datatype`` and ``shape``. Keys named ``wcs`` are left out, and ``cal_logs`` is one text.
 
     Raises
     ------
-    OSError, FormatError, TypeError, ValueError
+    OSError, FormatError
         As for `open`.
+    TypeError
+        `fname` is no path, or the class can be neither read nor guessed.
+    ValueError
+        `model_type` is no class, or the name does not end like a file that can be read.
     """
-    file = File.open(path)
-    name = _named_class(file) or _guessed_class(file)
-    if file.product.is_fits:
-        tree = overlay.overlay(file, mapping.model(name), arrays=False)
-    else:
+    if not isinstance(fname, str) and not hasattr(fname, "__fspath__"):
+        raise TypeError("Input must be a file path.")
+    kind = file_type(os.fspath(fname))
+    if kind == "asn":
+        raise ValueError(f"File type {kind} not supported. Must be FITS or ASDF.")
+    file = File.open(fname)
+    if not file.product.is_fits:
         tree = file.tree()
-    return dict(_scalars(tree, ""))
+    elif model_type is None or mapping.is_class(model_type):
+        schema = mapping.model(model_type or class_of(file))
+        tree = overlay.metadata(file, schema)
+    else:
+        raise ValueError(f"Model type {model_type} not found.")
+    metadata = _plain(tree, "")
+    if isinstance(metadata.get("cal_logs"), dict):
+        metadata["cal_logs"] = "".join(map(_log, metadata["cal_logs"].values()))
+    return dict(_leaves(metadata, "")) if flatten else metadata
 
 
-def _scalars(tree: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _plain(value: Any, path: str, depth: int = 0) -> Any:
+    """A part of a tree as dicts, lists and scalars; tags are dropped, and what is named wcs."""
     check_depth(depth, path)
-    for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
+    if isinstance(value, Deferred):
+        value = value.content({})
+    if isinstance(value, Numbers):
+        return np.frombuffer(memoryview(value.data), value.dtype).reshape(value.shape).tolist()
+    # Loops, since a comprehension would be one more call for each level.
+    if isinstance(value, dict):
+        entries = {}
+        for key, each in value.items():
+            if key != "wcs":
+                entries[key] = _plain(each, f"{path}.{key}" if path else str(key), depth + 1)
+        return entries
+    if isinstance(value, list):
+        items = []
+        for place, each in enumerate(value):
+            items.append(_plain(each, f"{path}.{place}", depth + 1))
+        return items
+    return value
+
+
+def _log(messages: Any) -> str:
+    """The messages of one step of the pipeline, a line each."""
+    if isinstance(messages, dict):
+        messages = [f"{key}: {value}" for key, value in messages.items()]
+    return "\n".join(map(str, messages if isinstance(messages, list) else [messages])) + "\n"
+
+
+def _leaves(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield (dotted path, value) of each leaf, positions in lists being numbers."""
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
         here = f"{path}.{key}" if path else str(key)
-        value = child(tree, key)
         if isinstance(value, (dict, list)):
-            yield from _scalars(value, here, depth + 1)
-        elif value is not None and not is_lazy(value):
+            yield from _leaves(value, here)
+        else:
             yield here, value
 
 
@@ -129,13 +222,18 @@ def file_type(path: str) -> str:
     raise ValueError(f"Unrecognized file type for: {path}")
 
 
-def _named_class(file: File) -> str | None:
+def named_class(file: File) -> str | None:
     """The class that the file names, if there is such a class."""
     if file.product.is_fits:
         name = file.product.value(0, "DATAMODL")
     else:
         name = file.lookup(("meta", "model_type"))
     return name if mapping.is_class(name) else None
+
+
+def class_of(file: File) -> str:
+    """Return the class that the file names, or else the one that its SCI array suggests."""
+    return named_class(file) or _guessed_class(file)
 
 
 def _guessed_class(file: File) -> str:

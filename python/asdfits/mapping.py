@@ -1,14 +1,14 @@
 """Which place in a tree belongs to which place in a FITS file, for each model class.
 
-All of it is read from ``mapping.json``, which ``tools/compile_mapping.py`` makes from
-the schemas of stdatamodels: 143 classes over some 1700 shared nodes. The file is read
+All of it is read from ``mapping.asdf``, which ``tools/compile_mapping.py`` makes from
+the schemas of stdatamodels: 143 classes over some 1700 shared nodes. The file is parsed
 on first use; nodes are made when something asks for them, once, and never change.
 
 >>> from asdfits import mapping
 >>> image = mapping.model("ImageModel")
 >>> image.find(["meta", "exposure", "type"]).keyword
 'EXP_TYPE'
->>> [row.dotted for row in image.by_card["PRIMARY", "EXP_TYPE"]]
+>>> [row.dotted for row in image.keywords if row.keyword == "EXP_TYPE"]
 ['meta.exposure.type']
 >>> [(row.dotted, row.hdu) for row in image.arrays][:2]
 [('data', 'SCI'), ('dq', 'DQ')]
@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 __all__ = [
     "ITEM",
@@ -42,14 +42,12 @@ __all__ = [
     "table_version",
 ]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 ITEM: Final = "*"
 """Stands in a path for the position in a list: ``("slits", ITEM, "name")``."""
 
 TreePath = tuple[str, ...]
-_K = TypeVar("_K", bound=Hashable)
-_R = TypeVar("_R")
 
 # Words of a node that say where and how a value is kept, not which values are valid.
 _NO_RULE: Final = frozenset(
@@ -115,7 +113,7 @@ def model(name: str) -> ModelSchema:
     table = _table()
     found = table.models.get(name)
     if found is None:
-        found = table.models.setdefault(name, ModelSchema(table, name, table.classes[name]))
+        found = table.models.setdefault(name, ModelSchema(table, name, _whole(table.classes[name])))
     return found
 
 
@@ -214,7 +212,7 @@ class SchemaNode:
     )
 
     def __init__(self, table: _Table, number: int) -> None:
-        raw = table.nodes[number]
+        raw = _whole(table.nodes[number])
         get = raw.get
         self._table = table
         self._raw: dict[str, Any] = raw
@@ -506,26 +504,6 @@ class ModelSchema:
         return tuple(self._rows.lists)
 
     @cached_property
-    def by_card(self) -> Mapping[tuple[str, str], tuple[Keyword, ...]]:
-        """(HDU, KEYWORD) -> the places outside lists that hold the value of this card."""
-        return _grouped((row for row in self.keywords if not row.in_list), _card)
-
-    @cached_property
-    def by_item_card(self) -> Mapping[tuple[str, str], tuple[Keyword, ...]]:
-        """(HDU, KEYWORD) -> the places inside list items that hold the value of this card."""
-        return _grouped((row for row in self.keywords if row.in_list), _card)
-
-    @cached_property
-    def by_hdu(self) -> Mapping[str, tuple[ArrayLeaf, ...]]:
-        """HDU -> the arrays outside lists that hold its data."""
-        return _grouped((row for row in self.arrays if not row.in_list), _hdu)
-
-    @cached_property
-    def by_item_hdu(self) -> Mapping[str, tuple[ArrayLeaf, ...]]:
-        """HDU -> the arrays inside list items that hold its data."""
-        return _grouped((row for row in self.arrays if row.in_list), _hdu)
-
-    @cached_property
     def hdu_names(self) -> frozenset[str]:
         """``PRIMARY`` and every HDU name in the schema, as the schema spells it."""
         return frozenset({"PRIMARY", *(node.hdu for _, node in self.walk() if node.hdu)})
@@ -570,22 +548,6 @@ def _names_hdu(node: SchemaNode) -> bool:
     return any(each.hdu is not None for _, each in _walk(node, ()))
 
 
-def _card(row: Keyword) -> tuple[str, str]:
-    return row.hdu, row.keyword.upper()
-
-
-def _hdu(row: ArrayLeaf) -> str:
-    return row.hdu
-
-
-def _grouped(rows: Iterable[_R], key: Callable[[_R], _K]) -> Mapping[_K, tuple[_R, ...]]:
-    groups: dict[_K, tuple[_R, ...]] = {}
-    for row in rows:
-        name = key(row)
-        groups[name] = (*groups.get(name, ()), row)
-    return MappingProxyType(groups)
-
-
 class _Table:
     """The file as read, with the nodes that were asked for.
 
@@ -595,14 +557,15 @@ class _Table:
 
     def __init__(self, raw: dict[str, Any]) -> None:
         if raw["format"] != FORMAT:
-            raise ValueError(f"mapping.json has format {raw['format']}, this code reads {FORMAT}")
+            raise ValueError(f"mapping.asdf has format {raw['format']}, this code reads {FORMAT}")
         self.version: str = raw["stdatamodels"]
         self.observatory: str = raw["observatory"]
-        self.classes: dict[str, dict[str, Any]] = raw["classes"]
-        self.nodes: list[dict[str, Any]] = raw["nodes"]
+        # Entries are plain values, or parts of the file that are read when they are asked for.
+        self.classes: dict[str, Any] = _entries(raw["classes"])
+        self.nodes: list[Any] = _entries(raw["nodes"])
         self.models: dict[str, ModelSchema] = {}
-        self._raw_enums: list[list[Any]] = raw["enums"]
-        self._raw_columns: list[list[dict[str, Any]]] = raw["datatypes"]
+        self._raw_enums: list[Any] = _entries(raw["enums"])
+        self._raw_columns: list[Any] = _entries(raw["datatypes"])
         self._nodes: dict[int, SchemaNode] = {}
         self._enums: dict[int, tuple[Any, ...]] = {}
         self._columns: dict[int, tuple[Column, ...]] = {}
@@ -616,15 +579,25 @@ class _Table:
     def enum(self, number: int) -> tuple[Any, ...]:
         found = self._enums.get(number)
         if found is None:
-            found = self._enums.setdefault(number, tuple(self._raw_enums[number]))
+            found = self._enums.setdefault(number, tuple(_whole(self._raw_enums[number])))
         return found
 
     def columns(self, number: int) -> tuple[Column, ...]:
         found = self._columns.get(number)
         if found is None:
-            columns = tuple(map(_column, self._raw_columns[number]))
+            columns = tuple(map(_column, _whole(self._raw_columns[number])))
             found = self._columns.setdefault(number, columns)
         return found
+
+
+def _entries(part: Any) -> Any:
+    """A dict or list of the table, its entries unread."""
+    return part.content({}, lazy=True) if hasattr(part, "content") else part
+
+
+def _whole(entry: Any) -> Any:
+    """An entry of the table as a plain value."""
+    return entry.content({}) if hasattr(entry, "content") else entry
 
 
 def _column(raw: Mapping[str, Any]) -> Column:
@@ -650,11 +623,10 @@ _loaded: _Table | None = None
 def _table() -> _Table:
     global _loaded
     if _loaded is None:
-        import json  # an import of asdfits that opens nothing does without
+        from asdfits._core import Product
 
         with _lock:
             if _loaded is None:
-                file = os.path.join(os.path.dirname(__file__), "mapping.json")
-                with open(file, "rb") as table:
-                    _loaded = _Table(json.loads(table.read().decode("ascii")))
+                file = os.path.join(os.path.dirname(__file__), "mapping.asdf")
+                _loaded = _Table(Product.open(file).tree(None, {}, lazy=True))
     return _loaded

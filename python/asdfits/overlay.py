@@ -9,16 +9,17 @@ tree knows stays.
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+from ._core import Rows
 from .arrays import table_fault
 from .errors import FormatWarning, ValidationError, ValidationWarning, warn
 from .file import File, HduArray, child, is_lazy
-from .mapping import ITEM, Keyword, ModelSchema
+from .mapping import ITEM, ModelSchema, SchemaNode
+from .migrate import added_cards, added_columns
 from .validate import check
 
 __all__ = ["Conflict", "Provenance", "conflicts", "is_current", "overlay", "provenance"]
@@ -74,7 +75,7 @@ def overlay(
     strict: bool = False,
     keep_invalid: bool = False,
     validate: bool = True,
-    arrays: bool = True,
+    compat: bool = False,
 ) -> dict[str, Any]:
     """Return the tree of `file` with the values that FITS overrides or adds.
 
@@ -90,28 +91,50 @@ def overlay(
         Take such a card's value all the same.
     validate
         Whether cards are checked against the schema at all.
-    arrays
-        Whether data, and what no schema knows, become part of the tree.
+    compat
+        Answer as the reference does where it is wrong: see `asdfits.open`.
 
     Notes
     -----
-    Nothing is read from the data: arrays are deferred until they are touched.
+    Nothing is read from the data: arrays are deferred until they are touched, unless `compat`.
     """
     tree = file.tree()
-    if is_current(file, tree, schema.name):
+    if compat and file.product.missing_links:
+        raise KeyError(f"{file.path}: the tree links to {file.product.missing_links[0]!r}")
+    file.added = added_columns(file.product, schema)
+    # The reference adds columns before it looks at the hash, which then does not match.
+    if not file.added and is_current(file, tree, schema.name):
         # All cards, HISTORY as well, were written from this very tree.
-        if arrays and file.product.has_table:
+        if file.product.has_table:
             # The reference casts every array as soon as one table is there; links alone are not cast.
-            _put_arrays(tree, schema, _Versions(file))
+            places = file.product.arrays_beside(schema_rows(schema))
+            _put_arrays(tree, file, schema, places, compat=compat)
+        if compat:
+            _put_history(tree, file, compat=True)
         return tree
-    versions = _Versions(file)
     if schema.lists:
-        versions.warn_of_far_versions()
-    known = _put_keywords(tree, schema, versions, strict, keep_invalid, validate)
-    if arrays:
-        placed = _put_arrays(tree, schema, versions, check_tables=True)
-        _put_extra(tree, file, known, placed)
-    _put_history(tree, file)
+        _warn_of_far_versions(file)
+    cards, unknown, places = file.product.beside(schema_rows(schema), compat)
+    cards += added_cards(file.product, schema)
+    _put_keywords(tree, file, schema, cards, strict, keep_invalid, validate)
+    placed = _put_arrays(tree, file, schema, places, check_tables=True, compat=compat)
+    _put_extra(tree, file, unknown, placed, compat=compat)
+    _put_history(tree, file, compat=compat)
+    return tree
+
+
+def metadata(file: File, schema: ModelSchema) -> dict[str, Any]:
+    """Return the tree of `file` with the values of mapped cards, unchecked, and nothing else.
+
+    Where the hash proves the headers unchanged a card counts only if the tree has no value in its place,
+    as happens once a schema has renamed one.
+    """
+    tree = file.tree()
+    cards = [*file.product.beside(schema_rows(schema))[0], *added_cards(file.product, schema)]
+    if is_current(file, tree, schema.name):
+        keywords = schema.keywords
+        cards = [c for c in cards if file.lookup(_path(keywords[c[0]].path, c[1])) is None]
+    _put_keywords(tree, file, schema, cards, strict=False, keep_invalid=True, validate=False)
     return tree
 
 
@@ -155,73 +178,68 @@ def header_hash(file: File) -> str | None:
     return rendered.hexdigest()
 
 
-class _Versions:
-    """The HDUs of a file as the mapping looks for them, and their headers, each parsed once."""
-
-    def __init__(self, file: File) -> None:
-        self.file = file
-        self.names = file.product.names()
-        self._items = sorted({version - 1 for _, version in self.names if 0 < version <= LONGEST})
-        self._headers: dict[int, dict[str, Any]] = {}
-
-    def find(self, name: str, item: int | None) -> int | None:
-        """The HDU for a name outside lists, or for list item `item`, counted from 0.
-
-        Outside lists the first HDU of the name counts, whatever its EXTVER.
-        """
-        if name == "PRIMARY":
-            return 0 if item in (None, 0) else None
-        return self.file.product.find(name, None if item is None else item + 1)
-
-    def header(self, index: int) -> dict[str, Any]:
-        header = self._headers.get(index)
-        if header is None:
-            header = self._headers[index] = self.file.product.values(index)
-        return header
-
-    def items(self) -> list[int]:
-        """The list items that some HDU may stand for."""
-        return self._items
-
-    def warn_of_far_versions(self) -> None:
-        """Warn of each EXTVER that is too high for a position in a list."""
-        for index, (_, version) in enumerate(self.names):
-            if version > LONGEST:
-                label = self.file.product.hdu(index).label
-                message = f"EXTVER is no position in a list of at most {LONGEST} items; not used"
-                warn(f"{self.file.path}: {label}: {message}", FormatWarning)
+def _warn_of_far_versions(file: File) -> None:
+    """Warn of each EXTVER that is too high for a position in a list."""
+    for index, (_, version) in enumerate(file.product.names()):
+        if version > LONGEST:
+            label = file.product.hdu(index).label
+            message = f"EXTVER is no position in a list of at most {LONGEST} items; not used"
+            warn(f"{file.path}: {label}: {message}", FormatWarning)
 
 
-def _cards(schema: ModelSchema, versions: _Versions) -> Iterator[tuple[Keyword, Path, int, Any]]:
-    """Every mapped card: its row, its path, its HDU, its value, None where it is undefined."""
-    outside, inside = _rows(schema)
-    yield from _cards_of(outside, versions, None)
-    if inside:
-        for item in versions.items():
-            yield from _cards_of(inside, versions, item)
+_known_rows: WeakKeyDictionary[ModelSchema, Rows] = WeakKeyDictionary()
 
 
-def _cards_of(
-    rows: Iterable[tuple[str, str, Keyword]], versions: _Versions, item: int | None
-) -> Iterator[tuple[Keyword, Path, int, Any]]:
-    headers: dict[str, tuple[int, dict[str, Any]]] = {}
-    for hdu, keyword, row in rows:
-        found = headers.get(hdu)
-        if found is None:
-            index = versions.find(hdu, item)
-            found = headers[hdu] = (-1, {}) if index is None else (index, versions.header(index))
-        if keyword in found[1]:
-            yield row, _path(row.path, item), found[0], found[1][keyword]
+def schema_rows(schema: ModelSchema) -> Rows:
+    """Return what a class maps to FITS, arranged for the comparison of all cards with the tree.
+
+    It names the values that need no check, so that only a card which is new, differs from the tree or
+    may not fit the schema comes back.
+    """
+    found = _known_rows.get(schema)
+    if found is None:
+        keywords = []
+        for row in schema.keywords:
+            kinds, texts = _certain(row.node)
+            keywords.append((row.hdu, row.keyword, list(row.path), row.in_list, kinds, texts))
+        arrays = [(row.hdu, list(row.path), row.in_list) for row in schema.arrays]
+        found = _known_rows.setdefault(schema, Rows(keywords, arrays, LONGEST))
+    return found
 
 
-@cache
-def _rows(
-    schema: ModelSchema,
-) -> tuple[tuple[tuple[str, str, Keyword], ...], tuple[tuple[str, str, Keyword], ...]]:
-    """The keyword rows outside and inside lists, as (HDU, KEYWORD, row)."""
-    rows = [(row.hdu, row.keyword.upper(), row) for row in schema.keywords]
-    outside = tuple(row for row in rows if not row[2].in_list)
-    return outside, tuple(row for row in rows if row[2].in_list)
+_KINDS = {"string": "s", "boolean": "b", "integer": "i", "number": "if"}
+
+
+def _certain(node: SchemaNode) -> tuple[str, list[str] | None]:
+    """The values that fit a node for certain: their kinds and, if not any will do, which.
+
+    Of rules other than a type and lists of values nothing is certain.
+    """
+    rules = dict(node.rules or ())
+    kinds = _KINDS.get(rules.pop("type", ""), "sbif")
+    listed = rules.pop("enum", None)
+    choices = [dict(choice.rules or ()) for choice in rules.get("anyOf", ())]
+    if choices and listed is None and all(list(choice) == ["enum"] for choice in choices):
+        listed = [value for choice in choices for value in choice["enum"]]
+        del rules["anyOf"]
+    if rules:
+        return "", None
+    if listed is None:
+        return kinds, None
+    for kind, python in (("s", str), ("i", int)):
+        if kind in kinds and all(type(value) is python for value in listed):
+            return kind, list(map(str, listed))
+    return "", None
+
+
+def _find(file: File, name: str, item: int | None) -> int | None:
+    """The HDU for a name outside lists, or for list item `item`, counted from 0.
+
+    Outside lists the first HDU of the name counts, whatever its EXTVER.
+    """
+    if name == "PRIMARY":
+        return 0 if item in (None, 0) else None
+    return file.product.find(name, None if item is None else item + 1)
 
 
 def _path(path: tuple[str, ...], item: int | None) -> Path:
@@ -234,56 +252,65 @@ def _path(path: tuple[str, ...], item: int | None) -> Path:
 
 def _put_keywords(
     tree: dict[str, Any],
+    file: File,
     schema: ModelSchema,
-    versions: _Versions,
+    cards: Iterable[tuple[int, int | None, int, Any, bool, bool]],
     strict: bool,
     keep_invalid: bool,
     validate: bool,
-) -> dict[int, set[str]]:
-    """Lay the header values over the tree; return the keywords that the schema knows, by HDU."""
-    known: dict[int, set[str]] = {}
+) -> None:
+    """Lay header values over the tree: (row, list item, HDU, value, whether it is there, and fits)."""
     put = _Putter(tree)
-    for row, path, index, value in _cards(schema, versions):
-        known.setdefault(index, set()).add(row.keyword.upper())
-        if value is None:
-            continue
-        fault = check(value, row.node) if validate else None
+    keywords = schema.keywords
+    for number, item, index, value, equal, fits in cards:
+        row = keywords[number]
+        path = row.path if item is None else _path(row.path, item)
+        fault = None if fits or not validate else check(value, row.node)
         if fault is not None:
             message = (
                 f"While validating {'.'.join(map(str, path))} the following error occurred:\n"
-                f"{fault} ({versions.file.path}: {versions.file.product.hdu(index).label}, "
-                f"keyword {row.keyword})"
+                f"{fault} ({file.path}: {file.product.hdu(index).label}, keyword {row.keyword})"
             )
             if strict:
                 raise ValidationError(message)
             warn(message, ValidationWarning)
             if not keep_invalid:
                 continue
-        put(path, value)
-    return known
+        if not equal:
+            put(path, value)
 
 
 def _put_arrays(
-    tree: dict[str, Any], schema: ModelSchema, versions: _Versions, *, check_tables: bool = False
+    tree: dict[str, Any],
+    file: File,
+    schema: ModelSchema,
+    places: Iterable[tuple[int, int | None, int, int | None]],
+    *,
+    check_tables: bool = False,
+    compat: bool = False,
 ) -> set[int]:
     """Put the data of every mapped HDU into the tree, unread; return the HDUs.
 
-    Tables that do not fit the schema are named now if asked for: no writer has vouched for them.
+    A place is (row, list item, HDU, node of the tree that links to it). Tables that do not fit the
+    schema are named now if asked for: no writer has vouched for them.
     """
     placed = set()
     put = _Putter(tree)
-    for row in schema.arrays:
-        for item in versions.items() if row.in_list else (None,):
-            index = versions.find(row.hdu, item)
-            if index is None:
-                continue
-            placed.add(index)
-            fault = table_fault(versions.file.product, index, row.node) if check_tables else None
+    for number, item, index, node in places:
+        row = schema.arrays[number]
+        placed.add(index)
+        data = HduArray(file, index, row.node, by_position=compat)
+        if compat:
+            data.resolve()  # raises what is wrong with it
+        elif check_tables and index not in file.added:
+            fault = table_fault(file.product, index, row.node)
             if fault is not None:
-                label = versions.file.product.hdu(index).label
-                warn(f"{versions.file.path}: {label}: {fault}; reading it fails", FormatWarning)
-            if versions.file.has_data(index):
-                put(_path(row.path, item), HduArray(versions.file, index, row.node))
+                label = file.product.hdu(index).label
+                warn(f"{file.path}: {label}: {fault}; reading it fails", FormatWarning)
+        if node is not None:
+            file.linked[node] = data  # the tree says so itself, and its branch need not be made
+        elif file.has_data(index):
+            put(_path(row.path, item), data)
     return placed
 
 
@@ -295,7 +322,10 @@ class _Putter:
 
     def __call__(self, path: Path, value: Any) -> None:
         """Store `value` at `path`; lists on the way grow by empty dicts."""
-        branch = self._branch(path[:-1], dict)
+        above = path[:-1]
+        branch = self._branches.get(above)
+        if branch is None:
+            branch = self._branch(above, dict)
         if branch is not None:
             branch[path[-1]] = value
 
@@ -319,43 +349,71 @@ class _Putter:
 
 
 def _put_extra(
-    tree: dict[str, Any], file: File, known: Mapping[int, set[str]], placed: set[int]
+    tree: dict[str, Any],
+    file: File,
+    unknown: list[tuple[int, list[list[Any]]]],
+    placed: set[int],
+    *,
+    compat: bool,
 ) -> None:
     """Keep what the schema does not know: cards and data, by the name of their HDU."""
+    names = file.product.names()
     extra: dict[str, dict[str, Any]] = {}
-    for index, (name, _) in enumerate(file.product.names()):
-        if name == "ASDF":
-            continue
-        names = known.get(index, set())
-        cards = [
-            card
-            for card in file.product.cards(index)
-            if card[0].upper() not in names and not _is_builtin(card[0])
-        ]
-        if cards:
-            extra.setdefault(name, {})["header"] = cards
-        if index not in placed and file.has_data(index):
-            extra.setdefault(name, {})["data"] = HduArray(file, index)
+    parts: dict[int, dict[str, Any]] = {index: {"header": cards} for index, cards in unknown}
+    for index, (name, _) in enumerate(names):
+        if index not in placed and name != "ASDF" and file.has_data(index):
+            parts.setdefault(index, {})["data"] = HduArray(file, index)
     tree.pop("extra_fits", None)
-    if extra:
-        tree["extra_fits"] = extra
+    if not parts:
+        return
+    keys = _extra_names(names, parts) if not compat else {index: names[index][0] for index in parts}
+    for index in sorted(parts):
+        # The reference knows names alone: of HDUs with one name the last is kept.
+        extra.setdefault(keys[index], {}).update(parts[index])
+        if compat:
+            for card in parts[index].get("header", ()):
+                card[1] = _undefined() if card[1] is None else card[1]
+    tree["extra_fits"] = extra
 
 
-@cache
-def _is_builtin(keyword: str) -> bool:
-    """Tell whether FITS libraries manage a card themselves: it says how data are stored."""
-    return (
-        re.fullmatch(
-            r"(NAXIS\d{0,3}|BITPIX|XTENSION|PCOUNT|GCOUNT|EXTEND|BSCALE|BZERO|BLANK|DATAMAX|DATAMIN"
-            r"|EXTNAME|EXTVER|EXTLEVEL|GROUPS|P(TYPE|SCAL|ZERO)\d|SIMPLE|TFIELDS"
-            r"|T(BCOL|DIM|FORM|TYPE|UNIT|SCAL|ZERO|NULL|DISP)\d{1,3}|HISTORY)?",
-            keyword,
-        )
-        is not None
-    )
+def _extra_names(names: list[tuple[str, int]], indexes: Iterable[int]) -> dict[int, str]:
+    """The names of HDUs in `extra_fits`: the first of a name has it alone.
+
+    The others have their EXTVER as well, ``SCI,2``; one that repeats an EXTVER has the next free one.
+    """
+    first: dict[str, int] = {}
+    owners: dict[tuple[str, int], int] = {}
+    for index, (name, version) in enumerate(names):
+        first.setdefault(name, index)
+        owners.setdefault((name, version), index)
+    found = {}
+    free: dict[tuple[str, int], int] = {}
+    for index in sorted(indexes):
+        name, version = names[index]
+        if first[name] == index:
+            found[index] = name
+            continue
+        if owners[name, version] != index:
+            asked = version
+            version = free.get((name, asked), asked)
+            while (name, version) in owners:
+                version += 1
+            owners[name, version] = index
+            free[name, asked] = version
+        found[index] = f"{name},{version}"
+    return found
 
 
-def _put_history(tree: dict[str, Any], file: File) -> None:
+def _undefined() -> Any:
+    """What the reference has for a card without a value; None without astropy."""
+    try:
+        from astropy.io.fits.card import UNDEFINED
+    except ImportError:
+        return None
+    return UNDEFINED
+
+
+def _put_history(tree: dict[str, Any], file: File, *, compat: bool) -> None:
     """Let the HISTORY cards speak, unless the tree says the same and more.
 
     The tree knows the time and software of an entry; a card holds 72 characters of its text.
@@ -363,18 +421,22 @@ def _put_history(tree: dict[str, Any], file: File) -> None:
     cards = file.product.commentary(0, "HISTORY")
     if not cards:
         return
-    history = child(tree, "history") if "history" in tree else None
-    entries = history
-    if isinstance(history, dict):
-        entries = child(history, "entries") if "entries" in history else []
-    if isinstance(entries, list):
-        each = [child(entries, place) for place in range(len(entries))]
-        texts = [e.get("description") if isinstance(e, dict) else e for e in each]
+    if not compat:
+        entries = file.lookup(("history", "entries"))
+        in_list = entries is None
+        if in_list:
+            entries = file.lookup(("history",))
+        texts = [_text_of(entry) for entry in entries] if isinstance(entries, list) else []
         if cards == [line for text in texts for line in _split(text)]:
-            # Files of ASDF standard 1.1 and before have the entries themselves here.
-            tree["history"] = history if isinstance(history, dict) else {"entries": entries}
+            if in_list and texts:
+                # Files of ASDF standard 1.1 and before have the entries themselves here.
+                tree["history"] = {"entries": child(tree, "history")}
             return
     tree["history"] = {"entries": [{"description": card} for card in cards]}
+
+
+def _text_of(entry: Any) -> Any:
+    return entry.get("description") if isinstance(entry, dict) else entry
 
 
 def _split(text: Any) -> list[str]:
@@ -391,14 +453,16 @@ def conflicts(file: File, schema: ModelSchema) -> list[Conflict]:
     """
     if not file.product.is_fits:
         return []
-    tree = file.whole_tree()
     found = []
-    for row, path, index, value in _cards(schema, _Versions(file)):
-        stored = _at(tree, path)
-        both = value is not None and stored is not None and not is_lazy(stored)
-        if both and not _same(value, stored):
-            label = file.product.hdu(index)
-            hdu = f"{label.name},{label.version}"
+    for number, item, index, value, equal, _ in file.product.beside(schema_rows(schema))[0]:
+        if equal:
+            continue
+        row = schema.keywords[number]
+        path = _path(row.path, item)
+        stored = file.lookup(path)
+        if stored is not None and not is_lazy(stored) and not _same(value, stored):
+            facts = file.product.hdu(index)
+            hdu = f"{facts.name},{facts.version}"
             found.append(Conflict(".".join(map(str, path)), hdu, row.keyword, value, stored))
     return found
 
@@ -408,21 +472,20 @@ def provenance(file: File, schema: ModelSchema, path: Path, current: Any) -> Pro
     dotted = ".".join(map(str, path))
     pattern = tuple(ITEM if isinstance(part, int) else part for part in path)
     item = next((part for part in path if isinstance(part, int)), None)
-    versions = _Versions(file)
     stored = file.lookup(path)
     fits_value, hdu, keyword, index = None, None, None, None
     for keyword_row in schema.keywords:
         if keyword_row.path == pattern:
             hdu, keyword = keyword_row.hdu, keyword_row.keyword
-            index = versions.find(hdu, item if keyword_row.in_list else None)
+            index = _find(file, hdu, item if keyword_row.in_list else None)
             if index is not None:
-                fits_value = versions.header(index).get(keyword.upper())
+                fits_value = file.product.value(index, keyword)
             break
     else:
         for array_row in schema.arrays:
             if array_row.path == pattern:
                 hdu = array_row.hdu
-                index = versions.find(hdu, item if array_row.in_list else None)
+                index = _find(file, hdu, item if array_row.in_list else None)
                 if index is not None and file.has_data(index):
                     fits_value = repr(HduArray(file, index))
                 break
@@ -451,16 +514,6 @@ def _layer(
     if stored is not None and type(current) is type(stored) and bool(current == stored):
         return "asdf"
     return "user"
-
-
-def _at(tree: Any, path: Path) -> Any:
-    """The value at `path` of a plain tree; None where nothing is."""
-    for part in path:
-        try:
-            tree = tree[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return tree
 
 
 def _same(card: Any, stored: Any) -> bool:
