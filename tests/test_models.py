@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import copy
-import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +10,10 @@ import pytest
 
 import asdfits
 from asdfits import mapping
+from snippets import both, outcome, plain, strict
 
 datamodels = pytest.importorskip("stdatamodels.jwst.datamodels")
 pytestmark = pytest.mark.oracle
-
-Snippet = Callable[[Any], Any]
-
 
 # -- the same files for both sides --------------------------------------------------------------
 
@@ -89,62 +85,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             found[name] = folder / f"{name}.fits"
             make().save(found[name])
     return found
-
-
-# -- running the same on both -------------------------------------------------------------------
-
-
-def outcome(open_model: Callable[[Path], Any], path: Path, snippet: Snippet) -> Any:
-    """What a snippet gives, or raises, and the kinds of warnings on the way."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        model = open_model(path)
-        warnings.simplefilter("always")
-        try:
-            result: Any = plain(snippet(model))
-        except Exception as error:
-            result = ("raised", next(c.__name__ for c in type(error).__mro__ if builtin(c)))
-            if type(error).__name__ == "ValidationError":
-                result = ("raised", "ValidationError")
-    return result, [warning.category.__name__ for warning in caught]
-
-
-def builtin(kind: type) -> bool:
-    return kind.__module__ == "builtins"
-
-
-def plain(value: Any) -> Any:
-    """A result as something to compare: arrays as type, shape and bytes, nodes as what they hold."""
-    if isinstance(value, np.ndarray):
-        if value.dtype.names is not None:
-            return [(name, np.asarray(value[name]).tolist()) for name in value.dtype.names]
-        return ("array", value.dtype.str, value.shape, value.tobytes())
-    if type(value).__name__ in ("ObjectNode", "_Object", "_AbsentObject"):
-        return ("object", plain(value.instance))
-    if type(value).__name__ in ("ListNode", "_AbsentList"):
-        return ("list", plain(value.instance))
-    if isinstance(value, dict):
-        return {
-            key: plain(each) for key, each in value.items() if key not in ("date", "_fits_hash")
-        }
-    if isinstance(value, (list, tuple)):
-        return type(value)(plain(each) for each in value)
-    if hasattr(value, "_make_array"):
-        return plain(value._make_array())
-    if hasattr(value, "resolve") or type(value).__name__ == "Deferred":
-        return "deferred"
-    return value
-
-
-def strict(action: str) -> Snippet:
-    """A snippet of statements in which `m` is the model and `r` the result."""
-
-    def run(model: Any) -> Any:
-        scope = {"m": model, "np": np, "copy": copy, "r": None, "pickle": pickle}
-        exec(action, scope)
-        return scope["r"]
-
-    return run
 
 
 READS = {
@@ -614,3 +554,197 @@ def test_a_model_of_another_class_shares_the_arrays_alone(files: dict[str, Path]
     assert (slit.meta.model_type, model.meta.model_type) == ("SlitModel", "ImageModel")
     slit.meta.telescope = "HST"
     assert model.meta.telescope is None
+
+
+# -- what a model says of its arrays and keywords ------------------------------------------------
+
+
+def same_of_all(name: str, question: str) -> None:
+    """Ask both sides the same of each array that stands at the root of the tree."""
+
+    def answer(module: Any) -> dict[str, Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = getattr(module, name)()
+            scope = {"m": model, "np": np}
+            return {
+                row.path[0]: eval(question, {**scope, "a": row.path[0]})
+                for row in mapping.model(name).arrays
+                if len(row.path) == 1
+            }
+
+    assert answer(asdfits) == answer(datamodels)
+
+
+@pytest.mark.parametrize("name", mapping.class_names())
+def test_types_and_defaults_of_arrays_are_those_of_the_reference(name: str) -> None:
+    same_of_all(name, "m.get_dtype(a)")
+    same_of_all(name, "(m.get_default(a).shape, m.get_default(a).dtype.fields is None)")
+    same_of_all(name, "(m.hasattr(a), getattr(m, a) is None, hasattr(m, a))")
+
+
+@pytest.mark.parametrize("name", ["ImageModel", "MultiSlitModel", "RampModel", "PathlossModel"])
+def test_keywords_are_found_as_in_the_reference(name: str) -> None:
+    theirs, ours = getattr(datamodels, name)(), getattr(asdfits, name)()
+    for row in mapping.model(name).keywords:
+        expected = theirs.find_fits_keyword(row.keyword)
+        found = [path.replace("*", "items") for path in ours.find_fits_keyword(row.keyword)]
+        assert found == expected, row.keyword
+    assert ours.find_fits_keyword("TELESCOP", return_result=True) == ["meta.telescope"]
+
+
+DEFAULTS = [
+    "m = d.ImageModel((2, 3)); r = m.get_default('dq').shape, m.get_default('area').shape",
+    "m = d.CubeModel((2, 3, 4)); r = m.get_default('dq'), m.get_default('wavelength').shape",
+    "m = d.CubeModel((2, 3, 4)); r = m.get_default('int_times').shape",
+    "m = d.ImageModel((2, 3)); r = m.get_default('data').shape",
+    "m = d.ImageModel((2, 3, 4)); r = m.shape",
+    "m = d.ImageModel(); m.data = None; r = m.get_default('data').shape",
+    "m = d.SpecModel(); r = m.get_default('spec_table').shape",
+    "m = d.MultiSlitModel(); r = m.slits.item().get_default('data').shape",
+    "m = d.MultiSlitModel(); r = m.slits.item().get_dtype('dq')",
+    "m = d.DarkModel((2, 3, 4)); r = m.dq, m.err",
+    "m = d.LinearityModel(coeffs=np.ones((2, 3, 4))); r = m.dq, m.shape",
+    "m = d.ImageModel(); r = m.getarray_noinit('data')",
+    "m = d.ImageModel(); r = m.crds_observatory, m.override_handle",
+    "m = d.ImageModel((2, 3)); m.meta.x = {'a': [1, 'b', None, 2.5, True, np.ones(2)]};"
+    "r = {k: v for k, v in m.get_crds_parameters().items() if k != 'meta.date'}",
+    "m = d.ImageModel(); m.shape = 3",
+    "m = d.ImageModel(); del m.meta.model_type; r = m.meta.model_type",
+    "m = d.ImageModel((2, 3)); del m.data; r = m.data, m.shape, m.hasattr('data')",
+    "m = d.MultiSlitModel(); m.slits.append({}); m.slits.append({'name': 'x'}); m.slits.sort("
+    "key=lambda s: s.get('name', 'y')); r = m.slits.instance",
+    "m = d.MultiSlitModel(); m.slits.extend([{'name': 'a'}, {'name': 'b'}, {'name': 'c'}]);"
+    "m.slits[1:] = [{'name': 'z'}]; r = m.slits",
+    "m = d.MultiSlitModel(); m.slits.extend([{'name': 'a'}, {'name': 'b'}]); m.slits.remove("
+    "{'name': 'a'}); r = m.slits.instance, m.slits.count({'name': 'b'}), m.slits.index({'name': 'b'})",
+    "m = d.MultiSlitModel(); m.slits.append({'name': 'a'}); m.slits._instance[0]['name'] = 3;"
+    "m.slits.append({'name': 'b'}); del m.slits[1]; r = len(m.slits)",
+    "m = d.MultiSlitModel(validate_on_assignment=False); r = m.slits.item(name=3).name",
+]
+
+
+@pytest.mark.parametrize("action", DEFAULTS)
+def test_models_made_here_answer_as_those_of_the_reference(action: str) -> None:
+    theirs, ours = both(datamodels, asdfits, "m = None", action)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "m = d.ImageModel({}, data=np.ones((2, 3)))",
+        "m = d.ImageModel({}, nonsense=3)",
+        "m = d.ImageModel(nonsense=3)",
+        "m = d.ImageModel(None, None, True); m.meta.exposure.ngroups = 'x'; r = m.meta.exposure.ngroups",
+        "m = d.ImageModel(strict_validation=True); m.meta.exposure.ngroups = 'x'",
+        "m = d.ImageModel(ignore_missing_extensions=False, ignore_unrecognized_tag=True)",
+        "m = d.ImageModel(data=None); r = m.data",
+        "m = d.SlitModel({}, name='x')",
+        "m = d.ImageModel(d.ImageModel((2, 3))); r = m.shape",
+    ],
+)
+def test_arguments_are_taken_or_refused_as_by_the_reference(action: str) -> None:
+    theirs, ours = both(datamodels, asdfits, "m = None", action)
+    assert ours == theirs
+
+
+def test_arrays_beside_a_model_are_refused() -> None:
+    with pytest.raises(TypeError, match="takes no arrays beside"):
+        asdfits.ImageModel(asdfits.ImageModel(), data=np.ones((2, 3)))
+    assert datamodels.ImageModel(datamodels.ImageModel(), data=np.ones((2, 3))).data is None
+
+
+def test_history_is_set_as_a_whole() -> None:
+    model: Any = asdfits.ImageModel()
+    model.history = ["one", "two"]
+    assert model.history == ["one", "two"]
+    assert [entry["description"] for entry in model.instance["history"]["entries"]] == [
+        "one",
+        "two",
+    ]
+
+
+ARRAYS = [
+    "m.slits.append({'data': np.zeros(3, 'f4')}); r = len(m.slits)",
+    "m.slits.append({'data': np.zeros((2, 3), 'f8')}); r = len(m.slits)",
+    "m.slits.append({'data': np.zeros((2, 3), '>f4')}); r = len(m.slits)",
+    "m.slits.append({'data': [[1.0, 2.0]]}); r = len(m.slits)",
+    "m.slits.append({'data': 'text'}); r = len(m.slits)",
+    "m.slits.append({'int_times': np.zeros(2, 'f4')}); r = len(m.slits)",
+    "m.slits.append({'int_times': np.zeros(2, [('x', 'f4')])}); r = len(m.slits)",
+    "t = m.slits.item().get_dtype('int_times'); m.slits.append({'int_times': np.zeros(2, t)});"
+    "r = len(m.slits)",
+    "m.slits.append({'data': None, 'name': 'x'}); r = len(m.slits)",
+    "m._instance['slits'] = [{'dq': np.zeros((2, 3), 'i4')}]; m.validate()",
+    "i = d.ImageModel((2, 3)); i.validate(); i._instance['data'] = np.zeros(3); i.validate()",
+]
+
+
+@pytest.mark.parametrize("switch", [False, True])
+@pytest.mark.parametrize("action", ARRAYS)
+def test_arrays_are_validated_if_asked_for(switch: bool, action: str) -> None:
+    action = action.replace(
+        "d.ImageModel((2, 3))", f"d.ImageModel((2, 3), validate_arrays={switch})"
+    )
+    make = f"m = d.MultiSlitModel(validate_arrays={switch})"
+    theirs, ours = both(datamodels, asdfits, make, action)
+    assert ours == theirs
+
+
+# -- reading leaves a model as it is -------------------------------------------------------------
+
+
+def text_of(model: Any) -> Any:
+    """All that a tree holds, in its order, arrays by their bytes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {
+            path: plain(value) if isinstance(value, np.ndarray) else repr(value)
+            for path, value in model.to_flat_dict().items()
+            if type(value).__module__ == "builtins" or isinstance(value, np.ndarray)
+        }
+
+
+def read_all(node: Any, seen: list[str], depth: int = 0) -> None:
+    """Read each attribute that `dir` names, and what is below."""
+    for name in dir(node):
+        if name.startswith("_") or hasattr(asdfits.JwstDataModel, name):
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = getattr(node, name)
+        seen.append(name)
+        if isinstance(value, asdfits.models.ObjectNode):
+            read_all(value, seen, depth + 1)
+        elif isinstance(value, asdfits.models.ListNode):
+            for item in value:
+                if isinstance(item, asdfits.models.ObjectNode) and depth < 3:
+                    read_all(item, seen, depth + 1)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_reading_every_attribute_leaves_a_model_as_it_was(
+    kind: str, files: dict[str, Path]
+) -> None:
+    expected = text_of(asdfits.open(files[kind]))
+    model = asdfits.open(files[kind])
+    seen: list[str] = []
+    read_all(model, seen)
+    assert len(seen) > 20
+    model.search("a"), model.search_schema("a"), model.schema, repr(model), model == model.copy()
+    model.get_crds_parameters(), list(model), list(model.items()), hasattr(model, "nonsense")
+    assert text_of(model) == expected
+    assert sorted(model.instance) == sorted(asdfits.open(files[kind]).instance)
+
+
+def test_strict_compat_makes_what_is_read_as_the_reference_does(files: dict[str, Path]) -> None:
+    ours = asdfits.open(files["image"], strict_compat=True)
+    theirs = datamodels.open(files["image"])
+    for model in (ours, theirs):
+        assert model.meta.photometry.instance == {}
+        assert model.meta.asn.table_name is None
+    assert ours.meta.instance["photometry"] == theirs.meta.instance["photometry"] == {}
+    assert "asn" in ours.meta.instance
+    assert asdfits.MultiSlitModel(strict_compat=True).slits.instance == []
+    theirs.close()

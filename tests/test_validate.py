@@ -364,7 +364,8 @@ def compiled(schema: dict[str, Any]) -> SchemaNode:
     named = {name: each or {"title": ""} for name, each in properties.items()}
     root = pool.node({**schema, **({"properties": named} if named else {})}, "schema")
     table = {"nodes": pool.nodes, "enums": pool.enums, "datatypes": pool.datatypes, "classes": {}}
-    return mapping._Table({**table, "format": 1, "stdatamodels": "0", "observatory": ""}).node(root)
+    facts = {"format": mapping.FORMAT, "stdatamodels": "0", "observatory": ""}
+    return mapping._Table({**table, **facts}).node(root)
 
 
 @pytest.mark.oracle

@@ -9,8 +9,9 @@ Every class of the reference implementation is an attribute of this module: `asd
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .diff import Difference, diff
 from .errors import (
     FormatError,
     FormatWarning,
@@ -23,11 +24,20 @@ from .errors import (
 from .io import open, read_metadata
 from .models import DataModel, JwstDataModel, model_class
 from .overlay import Conflict, Provenance
-from .verify import verify
+from .verify import Finding, verify
+
+if TYPE_CHECKING:
+    from . import asdf_in_fits, products
+    from .edit import update_metadata
+    from .models.classes import *  # noqa: F403
+
+    __version__: str
 
 __all__ = [
     "Conflict",
     "DataModel",
+    "Difference",
+    "Finding",
     "FormatError",
     "FormatWarning",
     "JwstDataModel",
@@ -37,25 +47,42 @@ __all__ = [
     "UnsupportedError",
     "ValidationError",
     "ValidationWarning",
+    "asdf_in_fits",
+    "diff",
     "model_class",
     "open",
+    "products",
     "read_metadata",
+    "update_metadata",
     "verify",
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _made(name: str) -> Any:
     """Make the class of a model, or read the version, when it is first asked for."""
     if name == "__version__":
         from importlib.metadata import version  # slow to import, seldom asked for
 
         return version("asdfits")
+    if name in ("asdf_in_fits", "products"):
+        from importlib import import_module  # most readers of files need neither
+
+        return import_module(f".{name}", __name__)
+    if name == "update_metadata":
+        from .edit import update_metadata
+
+        return update_metadata
     if name.endswith("Model"):
         try:
             return model_class(name)
         except KeyError:
             pass
     raise AttributeError(f"module 'asdfits' has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:
+    # Type checkers know the classes by name, and a name that is none as an error.
+    __getattr__ = _made
 
 
 def __dir__() -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["PIXEL", "standard_mask"]
+__all__ = ["PIXEL", "inverse", "standard_mask"]
 
 # JWST calibration pipeline, "Data Quality Flags": bit n stands for the n-th name.
 _NAMES: Final = """
@@ -29,17 +30,59 @@ def standard_mask(flags: np.ndarray[Any, Any], table: Any) -> np.ndarray[Any, An
         Data-quality flags in the bits of a reference file.
     table : structured array
         Columns VALUE, the bit in this file, and NAME, the flag. Unknown names are logged and dropped.
+
+    Returns
+    -------
+    numpy.ndarray
+        An array of the same shape and type in native byte order; `flags` itself if the table is empty.
     """
-    if len(table) == 0:
+    return _moved(flags, [(own, standard) for own, standard in _bits(table)], table)
+
+
+def inverse(flags: np.ndarray[Any, Any], table: Any) -> np.ndarray[Any, Any]:
+    """Return `flags` with each standard bit moved to the bit that `table` gives its name.
+
+    This is what a reference file stores. Flags of which the table does not speak are dropped, since
+    the file could not say what they mean.
+
+    Parameters
+    ----------
+    flags : numpy.ndarray of integers
+        Data-quality flags in standard bits.
+    table : structured array
+        As for `standard_mask`.
+
+    Returns
+    -------
+    numpy.ndarray
+        An array of the same shape and type in native byte order; `flags` itself if the table is empty.
+    """
+    return _moved(flags, [(standard, own) for own, standard in _bits(table)], table)
+
+
+def _moved(
+    flags: np.ndarray[Any, Any], bits: list[tuple[int, int]], table: Any
+) -> np.ndarray[Any, Any]:
+    if np.ndim(table) == 0 or len(table) == 0:
         return flags
+    mask = np.zeros(flags.shape, flags.dtype.newbyteorder("="))
+    for source, target in bits:
+        mask[(flags & source) != 0] |= target
+    return mask
+
+
+def _bits(table: Any) -> Iterator[tuple[int, int]]:
+    """Yield (bit in the file, standard bit) for each row of a table whose name is known."""
+    if np.ndim(table) == 0:
+        return
     import logging  # numpy does without it, and so does an import of asdfits
 
     log = logging.getLogger(__name__)
-    mask = np.zeros(flags.shape, flags.dtype.newbyteorder("="))
     for value, name in zip(table["VALUE"], table["NAME"], strict=True):
-        standard = PIXEL.get(str(name).strip())
+        # The columns of a `Table` give str, those of a plain array bytes.
+        name = name.decode("latin-1") if isinstance(name, bytes) else str(name)
+        standard = PIXEL.get(name.strip())
         if standard is None:
             log.warning("%s is no data-quality flag; its bit is left out", name)
         else:
-            mask[(flags & value) != 0] |= standard
-    return mask
+            yield int(value), standard

@@ -11,8 +11,9 @@ None is a value that is not there, and is valid everywhere.
 >>> check(3, exposure_type)
 "3 is not of type 'string'"
 
-Element types and dimensions of data arrays are no matter of this module: a wrong one
-is an error of conversion, found where the array is converted.
+Element types and dimensions of data arrays are mostly an error of conversion, found where
+an array is converted; what nobody converted, such as the arrays of a dict that becomes a list
+item, is looked at if `arrays` asks for it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from .mapping import SchemaNode
+from .mapping import NUMPY_CODES, Column, SchemaNode
 
 __all__ = ["check"]
 
@@ -41,6 +42,8 @@ _LONGEST: Final = 500
 
 # What an object that only a converter knows can become in a file.
 _CONVERTED: Final = frozenset({"string", "array", "object"})
+# What a transform or a WCS becomes.
+_MAPPED: Final = frozenset({"object"})
 
 _TAGS: Final[Mapping[type, str]] = {
     str: "tag:yaml.org,2002:str",
@@ -63,6 +66,13 @@ _ARRAY_NODE: Final = {"source": 0, "datatype": "float64", "byteorder": "little",
 _TEXT: Final = (("type", "string"),)
 
 
+class _Mode(NamedTuple):
+    """What is checked beside the schema's rules for values."""
+
+    writing: bool = False
+    arrays: bool = False
+
+
 class _Fault(NamedTuple):
     text: str
     path: tuple[str | int, ...] = ()
@@ -71,7 +81,9 @@ class _Fault(NamedTuple):
         return _Fault(self.text, (part, *self.path))
 
 
-def check(value: object, node: SchemaNode, *, writing: bool = False) -> str | None:
+def check(
+    value: object, node: SchemaNode, *, writing: bool = False, arrays: bool = False
+) -> str | None:
     """Return what is wrong with `value` at `node`, or None.
 
     Parameters
@@ -85,6 +97,9 @@ def check(value: object, node: SchemaNode, *, writing: bool = False) -> str | No
     writing
         Apply the rules for writing to FITS, where ``N/A``, ``#TODO`` and the empty
         text have any type.
+    arrays
+        Also check element types and numbers of dimensions of data arrays. What is still
+        deferred is not read for it.
 
     Returns
     -------
@@ -94,7 +109,7 @@ def check(value: object, node: SchemaNode, *, writing: bool = False) -> str | No
     """
     if value is None:
         return None
-    fault = _invalid(value, node, writing) or _unwritable(value)
+    fault = _invalid(value, node, _Mode(writing, arrays)) or _unwritable(value)
     if fault is None:
         return None
     steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path)
@@ -105,14 +120,18 @@ def check(value: object, node: SchemaNode, *, writing: bool = False) -> str | No
     return f"{path}: {text}" if path else text
 
 
-def _invalid(value: Any, node: SchemaNode, writing: bool) -> _Fault | None:
+def _invalid(value: Any, node: SchemaNode, mode: _Mode) -> _Fault | None:
+    if mode.arrays and node.is_array:
+        fault = _array(value, node)
+        if fault is not None:
+            return fault
     rules = node.rules
     if rules == _TEXT and type(value) is str:
         return None  # most cards
     if rules is None or (isinstance(value, dict) and "$ref" in value):
         return None  # anything goes; or a link, and what it points to is not at hand
     for word, argument in rules:
-        fault = _RULES[word](value, argument, node, writing)
+        fault = _RULES[word](value, argument, node, mode)
         if fault is not None:
             return fault
     return None
@@ -145,8 +164,14 @@ def _types(value: Any) -> frozenset[str]:
         if isinstance(value, python):
             return names
     # Python's and numpy's other types have no converter and no place in a tree.
-    known = isinstance(value, np.generic) or type(value).__module__ in ("builtins", "datetime")
-    return frozenset() if known else _CONVERTED
+    if isinstance(value, np.generic) or type(value).__module__ in ("builtins", "datetime"):
+        return frozenset()
+    rooms = (base.__module__ for base in type(value).__mro__)
+    return _MAPPED if any(map(_makes_mappings, rooms)) else _CONVERTED
+
+
+def _makes_mappings(room: str) -> bool:
+    return room.startswith(("astropy.modeling.", "gwcs.wcs"))
 
 
 # The first hit counts: bool is an int, and numpy's complex a complex.
@@ -165,13 +190,15 @@ _PYTHON_TYPES: Final[Sequence[tuple[type, frozenset[str]]]] = [
 ]
 
 
-def _type(value: Any, name: str, _node: SchemaNode, writing: bool) -> _Fault | None:
-    if name in _types(value) or (writing and isinstance(value, str) and value in _PLACEHOLDERS):
+def _type(value: Any, name: str, _node: SchemaNode, mode: _Mode) -> _Fault | None:
+    if name in _types(value) or (
+        mode.writing and isinstance(value, str) and value in _PLACEHOLDERS
+    ):
         return None
     return _Fault(f"{value!r} is not of type {name!r}")
 
 
-def _enum(value: Any, allowed: Sequence[Any], _node: SchemaNode, _writing: bool) -> _Fault | None:
+def _enum(value: Any, allowed: Sequence[Any], _node: SchemaNode, _mode: _Mode) -> _Fault | None:
     if isinstance(value, np.ndarray):
         equal = False
     elif isinstance(value, bool):
@@ -183,7 +210,7 @@ def _enum(value: Any, allowed: Sequence[Any], _node: SchemaNode, _writing: bool)
     return _Fault(f"{value!r} is not one of {list(allowed)!r}")
 
 
-def _pattern(value: Any, pattern: str, _node: SchemaNode, _writing: bool) -> _Fault | None:
+def _pattern(value: Any, pattern: str, _node: SchemaNode, _mode: _Mode) -> _Fault | None:
     if type(value) is complex:
         value = str(value).strip("()")  # as a file spells it
     if not isinstance(value, str) or re.search(pattern, value):
@@ -191,19 +218,19 @@ def _pattern(value: Any, pattern: str, _node: SchemaNode, _writing: bool) -> _Fa
     return _Fault(f"{value!r} does not match {pattern!r}")
 
 
-def _minimum(value: Any, minimum: float, _node: SchemaNode, _writing: bool) -> _Fault | None:
+def _minimum(value: Any, minimum: float, _node: SchemaNode, _mode: _Mode) -> _Fault | None:
     if not isinstance(value, Real) or isinstance(value, bool) or not value < minimum:
         return None
     return _Fault(f"{value!r} is less than the minimum of {minimum!r}")
 
 
-def _min_items(value: Any, least: int, _node: SchemaNode, _writing: bool) -> _Fault | None:
+def _min_items(value: Any, least: int, _node: SchemaNode, _mode: _Mode) -> _Fault | None:
     if not isinstance(value, list | tuple) or len(value) >= least:
         return None
     return _Fault(f"{value!r} is too short")
 
 
-def _max_items(value: Any, most: int, _node: SchemaNode, _writing: bool) -> _Fault | None:
+def _max_items(value: Any, most: int, _node: SchemaNode, _mode: _Mode) -> _Fault | None:
     if not isinstance(value, list | tuple) or len(value) <= most:
         return None
     return _Fault(f"{value!r} is too long")
@@ -213,14 +240,14 @@ def _items(
     value: Any,
     items: SchemaNode | tuple[SchemaNode, ...],
     _node: SchemaNode,
-    writing: bool,
+    mode: _Mode,
 ) -> _Fault | None:
     if not isinstance(value, list | tuple):
         return None
     # One schema is for all items; several are for the first ones, and the rest is free.
     nodes = [items] * len(value) if isinstance(items, SchemaNode) else items
     pairs = enumerate(zip(value, nodes, strict=False))
-    return _first((index, _invalid(each, node, writing)) for index, (each, node) in pairs)
+    return _first((index, _invalid(each, node, mode)) for index, (each, node) in pairs)
 
 
 def _entries(value: Any) -> dict[Any, Any] | None:
@@ -231,26 +258,26 @@ def _entries(value: Any) -> dict[Any, Any] | None:
 
 
 def _properties(
-    value: Any, properties: Mapping[str, SchemaNode], _node: SchemaNode, writing: bool
+    value: Any, properties: Mapping[str, SchemaNode], _node: SchemaNode, mode: _Mode
 ) -> _Fault | None:
     entries = _entries(value)
     if entries is None:
         return None
     return _first(
-        (name, _invalid(entries[name], node, writing))
+        (name, _invalid(entries[name], node, mode))
         for name, node in properties.items()
         if entries.get(name) is not None
     )
 
 
 def _pattern_properties(
-    value: Any, patterns: Mapping[str, SchemaNode], _node: SchemaNode, writing: bool
+    value: Any, patterns: Mapping[str, SchemaNode], _node: SchemaNode, mode: _Mode
 ) -> _Fault | None:
     entries = _entries(value)
     if entries is None:
         return None
     return _first(
-        (name, _invalid(each, node, writing))
+        (name, _invalid(each, node, mode))
         for pattern, node in patterns.items()
         for name, each in entries.items()
         if each is not None and re.search(pattern, name)
@@ -258,7 +285,7 @@ def _pattern_properties(
 
 
 def _additional_properties(
-    value: Any, allowed: bool | SchemaNode, node: SchemaNode, writing: bool
+    value: Any, allowed: bool | SchemaNode, node: SchemaNode, mode: _Mode
 ) -> _Fault | None:
     entries = _entries(value)
     if entries is None or allowed is True:
@@ -273,14 +300,14 @@ def _additional_properties(
         and not any(re.search(pattern, name) for pattern in patterns)
     }
     if isinstance(allowed, SchemaNode):
-        return _first((name, _invalid(each, allowed, writing)) for name, each in extra.items())
+        return _first((name, _invalid(each, allowed, mode)) for name, each in extra.items())
     if not extra:
         return None
     names = ", ".join(map(repr, extra))
     return _Fault(f"Additional properties are not allowed ({names})")
 
 
-def _required(value: Any, names: Sequence[str], _node: SchemaNode, _writing: bool) -> _Fault | None:
+def _required(value: Any, names: Sequence[str], _node: SchemaNode, _mode: _Mode) -> _Fault | None:
     entries = _entries(value)
     if entries is None:
         return None
@@ -289,32 +316,32 @@ def _required(value: Any, names: Sequence[str], _node: SchemaNode, _writing: boo
 
 
 def _all_of(
-    value: Any, nodes: Sequence[SchemaNode], _node: SchemaNode, writing: bool
+    value: Any, nodes: Sequence[SchemaNode], _node: SchemaNode, mode: _Mode
 ) -> _Fault | None:
-    faults = (_invalid(value, each, writing) for each in nodes)
+    faults = (_invalid(value, each, mode) for each in nodes)
     return next((fault for fault in faults if fault is not None), None)
 
 
 def _any_of(
-    value: Any, nodes: Sequence[SchemaNode], _node: SchemaNode, writing: bool
+    value: Any, nodes: Sequence[SchemaNode], _node: SchemaNode, mode: _Mode
 ) -> _Fault | None:
-    if any(_invalid(value, each, writing) is None for each in nodes):
+    if any(_invalid(value, each, mode) is None for each in nodes):
         return None
     return _Fault(f"{value!r} is not valid under any of the given schemas")
 
 
 def _one_of(
-    value: Any, nodes: Sequence[SchemaNode], node: SchemaNode, writing: bool
+    value: Any, nodes: Sequence[SchemaNode], node: SchemaNode, mode: _Mode
 ) -> _Fault | None:
-    fits = sum(_invalid(value, each, writing) is None for each in nodes)
+    fits = sum(_invalid(value, each, mode) is None for each in nodes)
     if fits == 1 or (fits > 1 and _is_converted(value)):
         return None
     if fits == 0:
-        return _any_of(value, nodes, node, writing)
+        return _any_of(value, nodes, node, mode)
     return _Fault(f"{value!r} is valid under more than one of the given schemas")
 
 
-def _tag(value: Any, pattern: str, _node: SchemaNode, _writing: bool) -> _Fault | None:
+def _tag(value: Any, pattern: str, _node: SchemaNode, _mode: _Mode) -> _Fault | None:
     if _is_converted(value):
         return None
     tag = next((_TAGS[each] for each in type(value).__mro__ if each in _TAGS), "no tag")
@@ -324,7 +351,8 @@ def _tag(value: Any, pattern: str, _node: SchemaNode, _writing: bool) -> _Fault 
 
 
 def _is_converted(value: Any) -> bool:
-    return _types(value) is _CONVERTED
+    types = _types(value)
+    return types is _CONVERTED or types is _MAPPED
 
 
 @lru_cache
@@ -334,7 +362,57 @@ def _tag_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(text)
 
 
-_RULES: Final[Mapping[str, Callable[[Any, Any, SchemaNode, bool], _Fault | None]]] = {
+def _array(value: Any, node: SchemaNode) -> _Fault | None:
+    """Return what is wrong with a data array, if it is at hand."""
+    if _is_converted(value):
+        return None  # deferred, or of a kind that only a converter knows
+    if not isinstance(value, np.ndarray):
+        if not isinstance(value, list):
+            return _Fault(f"expected an array, found {value!r}")
+        try:
+            value = np.array(value)
+        except ValueError as error:
+            return _Fault(f"expected an array, found {value!r}: {error}")
+    for limit, word, fits in (
+        (node.ndim, "", value.ndim == node.ndim),
+        (node.max_ndim, "at most ", value.ndim <= (node.max_ndim or 0)),
+    ):
+        if limit is not None and not fits:
+            return _Fault(f"found {value.ndim} dimensions, expected {word}{limit}")
+    datatype = node.datatype
+    if isinstance(datatype, tuple):
+        return _columns(value.dtype, datatype, extra=node.allow_extra_columns)
+    if datatype is None or np.can_cast(value.dtype, _numpy(datatype), "equiv"):
+        return None
+    return _Fault(f"found an array of {value.dtype}, expected {datatype}")
+
+
+def _columns(found: np.dtype[Any], columns: Sequence[Column], *, extra: bool) -> _Fault | None:
+    names = found.names or ()
+    if not names:
+        return _Fault(f"found an array of {found}, expected a table")
+    wanted = [column.name for column in columns]
+    if list(names[: len(wanted)]) != wanted or (len(names) > len(wanted) and not extra):
+        return _Fault(f"found the columns {list(names)}, expected {wanted}")
+    for column in columns:
+        cell = found[column.name]
+        if not np.can_cast(cell.base, _numpy(column.datatype, column.length), "equiv"):
+            return _Fault(f"found {cell.base} in column {column.name}, expected {column.datatype}")
+        least, most = column.ndim, column.max_ndim
+        if (
+            (least is not None and cell.ndim != least)
+            or (most is not None and cell.ndim > most)
+            or (column.shape is not None and cell.shape != column.shape)
+        ):
+            return _Fault(f"found cells of shape {cell.shape} in column {column.name}")
+    return None
+
+
+def _numpy(datatype: str, length: int | None = None) -> np.dtype[Any]:
+    return np.dtype(f"{NUMPY_CODES[datatype]}{length or ''}")
+
+
+_RULES: Final[Mapping[str, Callable[[Any, Any, SchemaNode, _Mode], _Fault | None]]] = {
     "type": _type,
     "enum": _enum,
     "pattern": _pattern,

@@ -2,73 +2,67 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
-from .. import arrays, dynamicdq, mapping, overlay, render
-from ..errors import ValidationError, ValidationWarning, warn
-from ..file import File, Lazy, child, is_lazy
+from .. import custom, mapping, overlay
+from .._core import Deferred
+from ..errors import warn
+from ..file import File, Lazy, child, header_shape
 from ..history import History
 from ..mapping import ModelSchema, SchemaNode
 from ..overlay import Conflict, Provenance
 from ..validate import check
+from .clone import Packer, copied, unpacked
+from .defaults import DefaultArray, StandardDQ, default_array
 from .nodes import (
-    ListNode,
-    ObjectNode,
-    check_depth,
-    flatten,
     make_branches,
     plain_time,
     unwrap,
 )
+from .schema import Found, as_dict, entry, extended, merged, search
+from .tree import Tree
 
 __all__ = ["DataModel", "JwstDataModel"]
 
+_CORE: Final = "tag:stsci.edu:asdf/core/"
+_TIME: Final = "tag:stsci.edu:asdf/time/"
 
-class DefaultArray(Lazy):
-    """An array that the class promises though the file lacks it: the schema's default."""
+PathLike = str | os.PathLike[str]
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def resolve(self, model: DataModel) -> Any:
-        """Return the default, in the shape of the primary array; None without a primary array."""
-        return None if model.shape is None else model.get_default(self.name)
+# What a model keeps apart from its tree, and what it has of its class or makes anew.
+_NOT_PACKED: Final = frozenset({"_instance", "_file", "_lock", "_schema", "_own_schema"})
 
 
-class StandardDQ(Lazy):
-    """Data-quality flags of a reference file in the standard bits, by its own table of bits."""
-
-    __slots__ = ("flags",)
-
-    def __init__(self, flags: Any) -> None:
-        self.flags = flags
-
-    def resolve(self, model: DataModel) -> Any:
-        """Return the flags with each bit moved to where the standard has it."""
-        flags = model._made(self.flags)
-        table = model.dq_def
-        return flags if table is None or flags is None else dynamicdq.standard_mask(flags, table)
-
-
-class DataModel(ObjectNode):
+class DataModel(Tree):
     """A tree of values with a schema.
 
     Parameters
     ----------
     init : None, dict, tuple of int, numpy.ndarray, DataModel, str or path-like
         Nothing, a tree, the shape of the primary array, the primary array, a model whose tree is
-        shared, or a file.
+        shared, or a file. A model of another class shares the arrays and has metadata of its own.
+    schema : dict, optional
+        The schema of the tree, in JSON, in the place of the schema of the class.
     pass_invalid_values, strict_validation, validate_on_assignment : bool, optional
         What to do with values that do not fit the schema: take them, raise, do not look. The
         environment variables of the same names, in upper case, give the defaults.
+    validate_arrays : bool
+        Whether types and dimensions of arrays are part of what is validated. An array that is
+        assigned is converted to the schema's type all the same.
+    ignore_missing_extensions : bool
+        False warns where a file was written with asdf extensions that are not installed.
+    ignore_unrecognized_tag : bool
+        True converts parts of the tree that no extension knows without a warning.
+    strict_compat : bool
+        Answer as the reference does, also where asdfits does better; see `asdfits.open`.
     **kwargs
         Arrays by the name that the schema gives them.
 
@@ -76,24 +70,33 @@ class DataModel(ObjectNode):
     ------
     TypeError
         `init` is of another kind, or has arrays beside a file.
+    ValueError
+        A switch in the environment is no number, yes or no; or `schema` cannot be used.
     """
 
     # The class in the mapping; a subclass that is not there keeps that of its base.
     _model_name: ClassVar[str] = "JwstDataModel"
+    # Arrays that are there as soon as the primary one is.
+    _promised: ClassVar[tuple[str, ...]] = ()
 
     _ctx = property(lambda self: self)
 
     @property
     def _model(self) -> ModelSchema:
-        return mapping.model(self._model_name)
+        return self._own_schema or mapping.model(self._model_name)
 
     def __init__(
         self,
         init: Any = None,
-        *,
+        schema: Mapping[str, Any] | None = None,
         pass_invalid_values: bool | None = None,
         strict_validation: bool | None = None,
         validate_on_assignment: bool | None = None,
+        validate_arrays: bool = False,
+        ignore_missing_extensions: bool = True,
+        ignore_unrecognized_tag: bool = False,
+        *,
+        strict_compat: bool = False,
         **kwargs: Any,
     ) -> None:
         self._pass_invalid_values = _switch("PASS_INVALID_VALUES", pass_invalid_values, False)
@@ -101,11 +104,20 @@ class DataModel(ObjectNode):
         self._validate_on_assignment = _switch(
             "VALIDATE_ON_ASSIGNMENT", validate_on_assignment, True
         )
+        self._validate_arrays = validate_arrays
+        self._ignore_missing_extensions = ignore_missing_extensions
+        self._ignore_unrecognized_tag = ignore_unrecognized_tag
+        self._strict_compat = strict_compat
         self._name = type(self).__name__
-        self._schema = self._model.root
+        self._lock = threading.RLock()
+        self._own_schema: ModelSchema | None = None
+        self._schemas: list[dict[str, Any]] = []
+        self._use_schema([] if schema is None else [merged(schema)])
         self._file: File | None = None
         self._init_shape: tuple[int, ...] | None = None
         self._instance: dict[str, Any] = {}
+        if self._model.deprecated:
+            warn(f"{self._name} is deprecated in stdatamodels", DeprecationWarning)
         made_here = init is None or isinstance(init, (tuple, np.ndarray))
         if kwargs and not made_here:
             raise TypeError(
@@ -113,14 +125,22 @@ class DataModel(ObjectNode):
             )
         self._start(init)
         for name, value in kwargs.items():
-            schema = self._schema.child(name)
-            if value is not None and schema is not None and schema.datatype is not None:
+            node = self._model.root.child(name)
+            if value is not None and node is not None and node.datatype is not None:
                 setattr(self, name, value)
-        if made_here:
+        if init is None:
             for path, value in self._model.initial.items():
                 self[path] = value
-        self._promise_arrays()
-        self._on_init()
+        self._promise_arrays(init)
+        self.on_init(init)
+
+    def _use_schema(self, schemas: list[dict[str, Any]]) -> None:
+        """Let the model have a schema of its own; without one it has that of its class."""
+        self._schemas = schemas
+        self._own_schema = None
+        if schemas:
+            self._own_schema = extended(self._model, schemas[-1])
+        self._schema = self._model.root
 
     def _start(self, init: Any) -> None:
         """Take the tree from `init`."""
@@ -136,17 +156,30 @@ class DataModel(ObjectNode):
             setattr(self, name, self.get_default(name))
             self._init_shape = None
         elif isinstance(init, DataModel):
-            self._file = init._file
-            self._instance = init._instance
-            if type(init) is not type(self):
-                # Another class: its own metadata, the same arrays.
-                self._instance = {**init._instance, "meta": dict(init._branch("meta"))}
+            self._share(init)
         elif isinstance(init, str) or hasattr(init, "__fspath__"):
             self._read(File.open(init))
         elif isinstance(init, File):
             self._read(init)
         elif init is not None:
             raise TypeError(f"Can't initialize datamodel using {type(init)}")
+
+    def _share(self, init: DataModel) -> None:
+        """Share the tree of a model; a model of another class has a root and metadata of its own."""
+        self.clone(self, init)
+        if type(init) is type(self):
+            return
+        for name in list(init._instance):
+            # Both are to have the same array, whichever is asked first.
+            if isinstance(init._instance[name], Lazy) or self._is_array(init._instance[name]):
+                init._resolve(init._instance, name)
+        self._instance = {**init._instance, "meta": dict(init._branch("meta"))}
+        if not isinstance(init, type(self)):
+            arrays, self._validate_arrays = self._validate_arrays, True
+            try:
+                self.validate()
+            finally:
+                self._validate_arrays = arrays
 
     def _primary(self, what: str) -> str:
         name = self.get_primary_array_name()
@@ -156,6 +189,9 @@ class DataModel(ObjectNode):
 
     def _read(self, file: File) -> None:
         self._file = file
+        file.ignore_unrecognized_tag = self._ignore_unrecognized_tag
+        if not self._ignore_missing_extensions:
+            custom.warn_of_missing_extensions(file.lookup(("history", "extensions")), file.path)
         if file.product.is_fits:
             self._instance = overlay.overlay(
                 file,
@@ -163,161 +199,115 @@ class DataModel(ObjectNode):
                 strict=self._strict_validation,
                 keep_invalid=self._pass_invalid_values,
                 validate=self._validate_on_assignment,
+                compat=self._strict_compat,
             )
         else:
             self._instance = file.tree()
 
-    def _promise_arrays(self) -> None:
+    def _promise_arrays(self, init: Any) -> None:
         """Put the arrays that the class promises into the tree, unmade."""
-        promised = []
-        if self._model.default_dq:
-            promised.append("dq")
-        if self._model.default_err:
-            promised.append("err")
-        if self._name in ("RampModel", "SuperstripeRampModel") and self.hasattr("data"):
-            promised += ["pixeldq", "groupdq"]
-        if promised and not self.hasattr(self.get_primary_array_name()):
+        schema = self._model
+        promised = [
+            *(("dq",) if schema.default_dq else ()),
+            *(("err",) if schema.default_err else ()),
+            *self._promised,
+        ]
+        primary = self.get_primary_array_name()
+        if not promised or self._instance.get(primary) is None:
             return
         for name in promised:
-            self._instance.setdefault(name, DefaultArray(name))
-        if self._model.default_dq and self._instance.get("dq_def") is not None:
+            if self._instance.get(name) is None:
+                self._instance[name] = DefaultArray(name)
+        # A model with a table of bits has made them the standard ones when it was made itself.
+        standard = isinstance(init, DataModel) and init._model.default_dq
+        if schema.default_dq and not standard and self._instance.get("dq_def") is not None:
             self._instance["dq"] = StandardDQ(self._instance["dq"])
 
-    def _on_init(self) -> None:
+    def on_init(self, init: Any) -> None:
+        """Set what a new model says of itself; called last by the constructor.
+
+        Parameters
+        ----------
+        init
+            What the model was made from. Only a path given as text becomes ``meta.filename``, as in
+            the reference; `asdfits.open` sets it for each kind of path.
+        """
         meta = self._branch("meta")
-        if self._file is not None:
-            meta["filename"] = os.path.basename(self._file.path)
+        if isinstance(init, str):
+            meta["filename"] = os.path.basename(init)
+        elif isinstance(init, File) and init.product.is_fits:
+            meta["filename"] = os.path.basename(init.path)
         meta["model_type"] = self._name
         if "date" not in meta:
-            now = datetime.datetime.now(datetime.UTC)
-            meta["date"] = now.replace(tzinfo=None).isoformat(timespec="milliseconds")
+            meta["date"] = _now()
 
-    # -- values ------------------------------------------------------------------------------
-
-    def _branch(self, name: str) -> dict[str, Any]:
-        """The dict at `name` of the root, made if it is not there."""
-        value = self._instance.get(name)
-        if is_lazy(value):
-            value = self._resolve(self._instance, name)
-        if not isinstance(value, dict):
-            value = self._instance[name] = {}
-        return value
-
-    def _made(self, value: Any) -> Any:
-        """What a deferred value stands for."""
-        if isinstance(value, Lazy):
-            return value.resolve(self)
-        return value.owner.resolve(value) if is_lazy(value) else value
-
-    def _resolve(self, container: Any, key: Any) -> Any:
-        """Make the deferred value at `key` and keep it in its place."""
-        value = self._made(container[key])
-        container[key] = value
-        return value
-
-    def _report(self, name: str, fault: str) -> bool:
-        """Warn of or raise a value that does not fit; whether to store it all the same."""
-        message = f"While validating {name} the following error occurred:\n{fault}"
-        if self._strict_validation:
-            raise ValidationError(message)
-        warn(message, ValidationWarning)
-        return self._pass_invalid_values
-
-    def __getitem__(self, path: str) -> Any:
-        """Return the value at a dotted path; list positions are numbers: ``slits.0.name``."""
-        node: Any = self
-        for part in path.split("."):
-            if isinstance(node, ListNode) and not part.isdecimal():
-                raise KeyError(path)
-            try:
-                # A fault of the file, found when the value is made, is no missing key.
-                node = node[int(part)] if isinstance(node, ListNode) else getattr(node, part)
-            except (AttributeError, IndexError) as error:
-                raise KeyError(path) from error
-        return node
-
-    def __setitem__(self, path: str, value: Any) -> None:
-        """Store a value at a dotted path."""
-        head, _, last = path.rpartition(".")
-        node = self[head] if head else self
-        if isinstance(node, ListNode):
-            node[int(last)] = value
-        elif isinstance(node, ObjectNode):
-            setattr(node, last, value)
-        else:
-            raise KeyError(path)
-
-    def keys(self) -> Iterator[str]:
-        """Yield the dotted path of each leaf, lists included."""
-        return (path for path, _ in self._leaves(self._instance, ""))
-
-    def items(self) -> Iterator[tuple[str, Any]]:
-        """Yield (dotted path, value) of each leaf, lists included; absent values are left out."""
-        return flatten(self._instance, self)
-
-    def _leaves(self, tree: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
-        """Yield (dotted path, value) for each leaf, arrays and tagged parts unmade."""
-        check_depth(depth, path)
-        for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
-            here = f"{path}.{key}" if path else str(key)
-            value = child(tree, key)
-            if isinstance(value, (dict, list, tuple)):
-                yield from self._leaves(value, here, depth + 1)
-            else:
-                yield here, value
-
-    def values(self) -> Iterator[Any]:
-        """Yield the value of each leaf, lists included."""
-        return (value for _, value in self.items())
-
-    def to_flat_dict(self, include_arrays: bool = True) -> dict[str, Any]:
-        """Return dotted path -> value for the whole tree; times as text.
+    def on_save(self, path: Any = None) -> None:
+        """Set what a model says of itself when it is written; called by whatever writes it.
 
         Parameters
         ----------
-        include_arrays
-            Whether arrays are made and included. Without them no data are read.
+        path : str, optional
+            Where it is written. Its last part becomes ``meta.filename``.
         """
-        if include_arrays:
-            return {path: plain_time(value) for path, value in self.items()}
-        flat = {}
-        for path, value in self._leaves(self._instance, ""):
-            if is_lazy(value):
-                if self._is_array(value):
-                    continue
-                value = self._made(value)
-            if value is not None and not isinstance(value, np.ndarray):
-                flat[path] = plain_time(value)
-        return flat
+        meta = self._branch("meta")
+        if isinstance(path, str):
+            meta["filename"] = os.path.basename(path)
+        meta["model_type"] = self._name
+        meta["date"] = _now()
+
+    # -- copies ------------------------------------------------------------------------------
 
     @staticmethod
-    def _is_array(value: Any) -> bool:
-        return isinstance(value, Lazy) or "/core/ndarray-" in value.tag
+    def clone(
+        target: DataModel,
+        source: DataModel,
+        deepcopy: bool = False,
+        memo: dict[int, Any] | None = None,
+    ) -> None:
+        """Let `target` have the tree of `source`, or a copy of it if `deepcopy`."""
+        memo = {} if memo is None else memo
+        target._file = copy.deepcopy(source._file, memo) if deepcopy else source._file
+        target._instance = copied(source._instance, memo) if deepcopy else source._instance
+        # Models of one tree make its parts one at a time.
+        target._lock = threading.RLock() if deepcopy else source._lock
 
-    def search(self, text: str) -> dict[str, Any]:
-        """Return path -> value for each leaf whose path or text has `text`, whatever the case."""
-        wanted = text.lower()
-        found = {}
-        for path, value in self._leaves(self._instance, ""):
-            if wanted in path.lower():
-                # Only what is asked for is converted: a WCS takes its time.
-                if is_lazy(value):
-                    value = None if self._is_array(value) else self._made(value)
-            elif not (isinstance(value, str) and wanted in value.lower()):
-                continue
-            if value is not None and not isinstance(value, np.ndarray):
-                found[path] = plain_time(value)
-        return found
+    def copy(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return a model that shares nothing with this one; the same as `copy.deepcopy`.
 
-    def info(self, max_rows: int | None = 40) -> None:
-        """Print the tree.
-
-        Parameters
-        ----------
-        max_rows
-            Stop after this many lines; None for all.
+        Nothing is read: what is still deferred stays so, and the copy makes arrays of its own from the
+        file. Switches and an extended schema are kept.
         """
-        print("\n".join(render.tree(self.instance, repr(self), max_rows)))
+        memo = {} if memo is None else memo
+        new = memo[id(self)] = object.__new__(type(self))
+        for name, value in vars(self).items():
+            if name not in ("_instance", "_file", "_lock"):
+                shared = name in ("_schema", "_own_schema", "_schemas")
+                new.__dict__[name] = value if shared else copy.deepcopy(value, memo)
+        self.clone(new, self, deepcopy=True, memo=memo)
+        return new
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy(memo)
+
+    def _empty(self) -> Self:
+        """Return a model of the same class, schema and switches without a tree."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new._file, new._instance, new._lock = None, {}, threading.RLock()
+        return new
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle holds the values: arrays, and untouched tagged parts as text.
+
+        It needs no file where it is read, and does not know which side of the file gave a value.
+        """
+        packer = Packer()
+        tree = packer.pack(self._instance)
+        rest = {name: each for name, each in vars(self).items() if name not in _NOT_PACKED}
+        return _restored, (type(self), tree, packer.files, rest)
 
     # -- arrays ------------------------------------------------------------------------------
 
@@ -327,8 +317,12 @@ class DataModel(ObjectNode):
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Shape of the primary array; None where it is absent."""
+        """Shape of the primary array; None where it is absent. An image is not made for it."""
         name = self.get_primary_array_name()
+        node = self._model.root.child(name) if name else None
+        shape = header_shape(self._instance.get(name))
+        if shape is not None and node is not None and _fits(shape, node):
+            return shape
         array = getattr(self, name, None) if name else None
         return None if array is None else tuple(array.shape)
 
@@ -340,18 +334,9 @@ class DataModel(ObjectNode):
 
     def _default_array(self, name: str, schema: SchemaNode) -> Any:
         """An array of the schema's type and default, shaped like the primary array."""
-        ndim = schema.ndim if schema.ndim is not None else schema.max_ndim
-        dtype = np.dtype(schema.dtype_spec)
-        shape = (0,) * (1 if ndim is None else ndim)
-        primary = self.get_primary_array_name()
-        if name == primary:
-            shape = self._init_shape or self.shape or shape
-        elif dtype.names is None and self.shape is not None:
-            shape = self.shape if ndim is None else self.shape[-ndim:]
-        value = np.zeros(shape, dtype)
-        if schema.has_default and dtype.names is None and schema.default:
-            value[...] = schema.default
-        return arrays.cast(value, schema)
+        is_primary = name == self.get_primary_array_name()
+        shape = self._init_shape if is_primary and self._init_shape else self.shape
+        return default_array(schema, shape, is_primary=is_primary)
 
     # -- FITS --------------------------------------------------------------------------------
 
@@ -372,8 +357,11 @@ class DataModel(ObjectNode):
         """Add a line to the history, with the present time."""
         self.history.append(description, software)
 
-    def find_fits_keyword(self, keyword: str) -> list[str]:
-        """Return the dotted paths that `keyword` stands for in this class."""
+    def find_fits_keyword(self, keyword: str, return_result: bool = True) -> list[str]:
+        """Return the dotted paths that `keyword` stands for in this class.
+
+        `return_result` is there for code that gives it to other models.
+        """
         wanted = keyword.upper()
         return [row.dotted for row in self._model.keywords if row.keyword.upper() == wanted]
 
@@ -397,11 +385,99 @@ class DataModel(ObjectNode):
         """Return every path on which the FITS headers and the tree in the file disagree."""
         return [] if self._file is None else overlay.conflicts(self._file, self._model)
 
+    # -- schema ------------------------------------------------------------------------------
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The schema as JSON, without titles and descriptions; a new dict each time."""
+        return as_dict(self._model.root)
+
+    def search_schema(self, substring: str) -> Found:
+        """Return (dotted path, facts) of each place of the schema that has `substring` in it.
+
+        Path, keyword, HDU, type and allowed values are searched, whatever the case.
+        """
+        return search(self._model, substring)
+
+    def extend_schema(self, new_schema: Mapping[str, Any]) -> Self:
+        """Add a schema, in JSON, to that of this model alone, and validate the tree.
+
+        Where both speak of a place, the new one counts. Values are cast, validated and mapped to FITS
+        by it from now on; what an open file holds is not read again.
+
+        Raises
+        ------
+        ValueError
+            The schema uses a word that no model schema has.
+        """
+        self._use_schema([merged(self.schema, new_schema)])
+        self.validate()
+        return self
+
+    def add_schema_entry(self, position: str, new_schema: Mapping[str, Any]) -> Self:
+        """Add the schema of one place, given by its dotted path; see `extend_schema`."""
+        return self.extend_schema(entry(position, new_schema))
+
+    # -- saving ------------------------------------------------------------------------------
+
+    def save(
+        self,
+        path: PathLike | Callable[[str | None], PathLike],
+        dir_path: PathLike | None = None,
+        *,
+        overwrite: bool = True,
+        checksum: bool = False,
+        durable: bool = True,
+    ) -> str:
+        """Write the model as a ``.fits`` or ``.asdf`` file.
+
+        What was read and not touched is copied, byte for byte and without entering memory: HDUs, the
+        comments of their cards, the text of the tree, its blocks. The file that was there is replaced
+        once the new one is whole; it may be the very file that the model was opened from.
+
+        Parameters
+        ----------
+        path : str, path-like or callable
+            The file; a function makes its name from ``meta.filename``.
+        dir_path : str or path-like, optional
+            A folder that takes the place of the one in `path`.
+        overwrite : bool
+            Whether a file of this name may be replaced.
+        checksum : bool
+            Whether each HDU gets DATASUM and CHECKSUM (FITS 4.0 §4.4.2.7).
+        durable : bool
+            Whether to wait until the disk has it all.
+
+        Returns
+        -------
+        str
+            The path of the file.
+
+        Raises
+        ------
+        ValidationError
+            The tree does not fit the schema.
+        ValueError
+            The name ends otherwise; or a value cannot stand in a card: path and keyword are named.
+        UnsupportedError
+            FITS has no type for an array.
+        NotImplementedError
+            Models of this class cannot be FITS files.
+        OSError
+            The file cannot be written; what was there is as it was.
+        """
+        from . import saving  # what only reads does without
+
+        name, kind = saving.target(self, path, dir_path)
+        self.on_save(name)
+        saving.save(self, name, kind, overwrite=overwrite, checksum=checksum, durable=durable)
+        return name
+
     # -- life --------------------------------------------------------------------------------
 
     def validate(self) -> None:
         """Check the whole tree against the schema: a warning, or ValidationError if strict."""
-        fault = check(self._instance, self._model.root)
+        fault = check(self._instance, self._model.root, arrays=self._validate_arrays)
         if fault is not None:
             self._report(repr(self), fault)
 
@@ -424,26 +500,23 @@ class DataModel(ObjectNode):
         self.close()
 
     def __repr__(self) -> str:
-        name = self.get_primary_array_name()
-        shape = self._known_shape(name) if name else None
+        shape = self.shape
         filename = self._branch("meta").get("filename")
         return f"<{self._name}{shape or ''}{f' from {filename}' if filename else ''}>"
-
-    def _known_shape(self, name: str) -> tuple[int, ...] | None:
-        """The shape of an array, without making it for the sake of a repr."""
-        value = self._instance.get(name)
-        index = getattr(value, "index", None)
-        if is_lazy(value) and self._file is not None:
-            if index is None or not isinstance(index, int):
-                return self.shape
-            hdu = self._file.product.hdu(index)
-            return tuple(hdu.shape) if hdu.kind in ("IMAGE", "PRIMARY") else self.shape
-        return getattr(value, "shape", None)
 
     @property
     def override_handle(self) -> str:
         """What stands for a model in memory where a file name is expected."""
         return f"override://{self._name}"
+
+    @property
+    def crds_observatory(self) -> str:
+        """Name of the observatory for the choice of reference files."""
+        raise NotImplementedError("a model of no observatory has no reference files")
+
+    def get_crds_parameters(self) -> dict[str, Any]:
+        """Return the scalars of the tree by dotted path, for the choice of reference files."""
+        raise NotImplementedError("a model of no observatory has no reference files")
 
 
 class JwstDataModel(DataModel):
@@ -457,8 +530,38 @@ class JwstDataModel(DataModel):
     def get_crds_parameters(self) -> dict[str, Any]:
         """Return the scalars of the tree by dotted path, for the choice of reference files."""
         kinds = (str, int, float, complex, bool)
-        leaves = ((k, plain_time(v)) for k, v in self._leaves(self._instance, ""))
-        return {path: value for path, value in leaves if isinstance(value, kinds)}
+        found = {}
+        for path, value in self._leaves(self._instance, ""):
+            # A time is text here; a WCS is no scalar, and is not made to see that.
+            if isinstance(value, Deferred) and value.tag.startswith((_CORE, _TIME)):
+                value = None if self._is_array(value) else self._made(value)
+            value = plain_time(value)
+            if isinstance(value, kinds):
+                found[path] = value
+        return found
+
+
+def _restored(
+    kind: type[DataModel], tree: Any, files: list[tuple[str, bytes]], rest: dict[str, Any]
+) -> DataModel:
+    """Make a model from its pickle."""
+    model = object.__new__(kind)
+    model.__dict__.update(rest)
+    model._file, model._lock = None, threading.RLock()
+    model._use_schema(model._schemas)
+    model._instance = unpacked(tree, files)
+    return model
+
+
+def _fits(shape: tuple[int, ...], node: SchemaNode) -> bool:
+    """Tell whether an array may have so many dimensions."""
+    return node.ndim in (None, len(shape)) and len(shape) <= (node.max_ndim or len(shape))
+
+
+def _now() -> str:
+    """The time as a model's date has it: UTC, with milliseconds."""
+    now = datetime.datetime.now(datetime.UTC)
+    return now.replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
 def _switch(name: str, given: bool | None, default: bool) -> bool:

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from .. import arrays
-from ..file import child, is_lazy
-from ..mapping import SchemaNode
+from .._core import Deferred
+from ..file import HduArray, child, is_lazy
+from ..mapping import ModelSchema, SchemaNode
 from ..validate import check
+from .clone import Packer, copied, unpacked
 
 __all__ = [
     "ListNode",
@@ -20,6 +22,7 @@ __all__ = [
     "Node",
     "ObjectNode",
     "check_depth",
+    "equal",
     "flatten",
     "make_branches",
     "unwrap",
@@ -33,6 +36,15 @@ class Model(Protocol):
     """What a node asks of the model that it is a part of."""
 
     _validate_on_assignment: bool
+    _validate_arrays: bool
+    _strict_compat: bool
+
+    @property
+    def _model(self) -> ModelSchema:
+        """The schema of the whole tree."""
+
+    def _empty(self) -> Model:
+        """Return a model of the same class, schema and switches without a tree."""
 
     def _resolve(self, container: Any, key: Any) -> Any:
         """Make the deferred value at `key` and keep it in its place."""
@@ -69,6 +81,36 @@ def flatten(tree: Any, model: Model, path: str = "", depth: int = 0) -> Iterator
         yield from flatten(value, model, f"{path}.{key}" if path else str(key), depth + 1)
 
 
+def equal(left: Any, right: Any) -> bool:
+    """Tell whether two trees hold the same; arrays that are not one object are not equal."""
+    left, right = _comparable(left), _comparable(right)
+    if left is right:
+        return True
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(
+            equal(child(left, key), child(right, key)) for key in left
+        )
+    if type(left) is type(right) and isinstance(left, (list, tuple)):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if is_lazy(left) or is_lazy(right):
+        return False
+    try:
+        return bool(left == right)
+    except ValueError:
+        return False  # arrays have no single truth value
+
+
+def _comparable(value: Any) -> Any:
+    """What is compared in the place of a deferred part; arrays are not made for it."""
+    if isinstance(value, Deferred):
+        if not value.plain and "/core/ndarray-" in value.tag:
+            return ("array", id(value.owner), value.node)
+        return value.owner.resolve(value)
+    if isinstance(value, HduArray):
+        return ("array", id(value.file), -1 - value.index)
+    return value
+
+
 def make_branches(tree: Any) -> None:
     """Make every deferred branch of a dict or list; a part that has aliases is entered once."""
     seen = {id(tree)}
@@ -86,6 +128,30 @@ def check_depth(depth: int, path: str) -> None:
     """Raise ValueError where a path is longer than the tree of any file is deep."""
     if depth > _DEEPEST:
         raise ValueError(f"the tree contains itself at {path[:40]}…")
+
+
+def _step(name: str) -> str | int:
+    """A step of a path to a list item; an item that stands nowhere has the name of its list."""
+    return int(name) if name.isdecimal() else 0
+
+
+def _restored(
+    kind: type[Node],
+    name: str,
+    path: tuple[str | int, ...] | None,
+    model: Model,
+    tree: Any,
+    files: list[tuple[str, bytes]],
+) -> Node:
+    """Make a node from its pickle."""
+    schema = None if path is None else model._model.find(path)
+    return kind._detached(name, unpacked(tree, files), schema, model)
+
+
+def copied_context(model: Model, memo: dict[int, Any]) -> Model:
+    """Return the copy of a node's model, if it is part of the same deep copy, else an empty model."""
+    known: Model | None = memo.get(id(model))
+    return model._empty() if known is None else known
 
 
 class Node:
@@ -106,12 +172,43 @@ class Node:
         raise AttributeError("_ctx")
 
     def __eq__(self, other: object) -> bool:
-        try:
-            return bool(self.instance == (other.instance if isinstance(other, Node) else other))
-        except ValueError:
-            return False  # arrays that are not the same object have no single truth value
+        """Compare what the trees hold; arrays are equal if they are the same object."""
+        return equal(self._instance, unwrap(other))
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Node:
+        """Return a node over a copy of this part of the tree, with a model of its own around it."""
+        empty = copied_context(self._ctx, memo)
+        return type(self)._detached(self._name, copied(self._instance, memo), self._schema, empty)
+
+    def __copy__(self) -> Node:
+        """Return another node over the same part of the tree."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Only this part of the tree is pickled, with an empty model to speak for it."""
+        packer = Packer()
+        tree = packer.pack(self._instance)
+        path = self._path() if self._schema is not None else None
+        return _restored, (type(self), self._name, path, self._ctx._empty(), tree, packer.files)
+
+    @classmethod
+    def _detached(cls, name: str, instance: Any, schema: SchemaNode | None, model: Model) -> Node:
+        """A node that has no other parent than an empty model."""
+        kind = _Object if isinstance(instance, dict) else ListNode
+        return kind(name, instance, schema, model)  # type: ignore[arg-type]
+
+    def _path(self) -> tuple[str | int, ...]:
+        """The place of this node's schema."""
+        parts: list[str | int] = []
+        node: Any = self
+        while not hasattr(node, "_model_name"):
+            parts.append(_step(node._name) if isinstance(node._parent, ListNode) else node._name)
+            node = node._parent
+        return tuple(reversed(parts))
 
     def _wrap(self, key: Any, schema: SchemaNode | None) -> Any:
         """The value at `key`, made now if it was deferred, as a node if it has children."""
@@ -129,7 +226,7 @@ class Node:
         value = arrays.cast(unwrap(value), schema)
         if schema is None or not self._ctx._validate_on_assignment:
             return True, value
-        fault = check(value, schema)
+        fault = check(value, schema, arrays=self._ctx._validate_arrays)
         return fault is None or self._ctx._report(name, fault), value
 
 
@@ -157,6 +254,10 @@ class ObjectNode(Node):
         if schema is None:
             raise AttributeError(f"No attribute '{name}'")
         container = schema.container
+        if container is not None and self._ctx._strict_compat:
+            # The reference lets reading an absent branch make it, and some code counts on that.
+            self._own()[name] = {} if container == "object" else []
+            return self._wrap(name, schema)
         if container == "object":
             return _AbsentObject(name, schema, self)
         if container == "array":
@@ -313,8 +414,10 @@ class ListNode(Node):
         """The list to write to."""
         return self._instance
 
-    def _item(self, index: int) -> SchemaNode | None:
-        return self._schema.item(index) if self._schema is not None else None
+    def _item(self, index: Any) -> SchemaNode | None:
+        if self._schema is None:
+            return None
+        return self._schema.items if isinstance(index, slice) else self._schema.item(index)
 
     def __repr__(self) -> str:
         return repr(self.instance)
@@ -337,13 +440,17 @@ class ListNode(Node):
         place = range(len(self))[index]  # also raises the IndexError, and counts from the end
         return self._wrap(place, self._item(place))
 
-    def __setitem__(self, index: int, value: Any) -> None:
+    def __setitem__(self, index: Any, value: Any) -> None:
         accepted, value = self._accept(self._name, value, self._item(index))
         if accepted:
             self._own()[index] = value
 
     def __delitem__(self, index: Any) -> None:
         del self._instance[index]
+        if self._ctx._validate_on_assignment and self._schema is not None:
+            fault = check(self._instance, self._schema, arrays=self._ctx._validate_arrays)
+            if fault is not None:
+                self._ctx._report(self._name, fault)
 
     def append(self, item: Any) -> None:
         """Add an item: a dict, a node, a whole model, or what the schema asks for."""
@@ -382,9 +489,9 @@ class ListNode(Node):
         """Reverse the order of the items."""
         self._instance.reverse()
 
-    def sort(self, **kwargs: Any) -> None:
+    def sort(self, *args: Any, **kwargs: Any) -> None:
         """Sort the items as `list.sort` does."""
-        self._instance.sort(**kwargs)
+        self._instance.sort(*args, **kwargs)
 
     def item(self, **values: Any) -> ObjectNode | None:
         """Return a new item with these values, not yet in the list; None if it is not valid."""
