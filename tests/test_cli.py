@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import asdfits
 from asdfits import sample
 from asdfits.cli import main
 
-COMMANDS = ("info", "tree", "get", "demo")
+COMMANDS = ("info", "tree", "get", "set", "verify", "diff", "convert", "name", "demo")
 
 
 @pytest.fixture
@@ -100,6 +101,132 @@ def test_info_of_a_plain_asdf_file(product: Path, capsys: Capture) -> None:
     assert code == 0
     assert "tree        the file itself: " in out
     assert "HDUs" not in out
+
+
+def group(out: str) -> list[str]:
+    """Return what `asdfits info` says of the group, a line each."""
+    lines = out.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("  group "))
+    end = next(end for end in range(at + 1, len(lines)) if lines[end][2] != " ")
+    return [line[14:] for line in lines[at:end]]
+
+
+def copied(product: Path, *names: str) -> list[Path]:
+    """Return copies of a product in a folder of their own."""
+    folder = product.parent / "copies"
+    folder.mkdir()
+    return [Path(shutil.copy(product, folder / name)) for name in names]
+
+
+@pytest.mark.parametrize("words", [["info"], ["info", "--conflicts"]])
+def test_info_says_which_detectors_of_the_exposure_are_there(
+    words: list[str], product: Path, capsys: Capture
+) -> None:
+    root = "jw00001001001_01101_00001"
+    assert group(run(capsys, *words, product)[1]) == [
+        f"{root}: nrca1; missing nrca2, nrca3, nrca4, nrcalong"
+    ]
+    names = [f"{root}_nrca{which}_cal.fits" for which in ("1", "3", "4", "long")]
+    path, *_ = copied(product, *names, f"{root}_nrca2_rate.fits", "notes.fits")
+    assert group(run(capsys, *words, path)[1]) == [
+        f"{root}: nrca1, nrca3, nrca4, nrcalong; missing nrca2"
+    ]
+    shutil.copy(path, path.with_name(f"{root}_nrca2_cal.fits.gz"))
+    assert group(run(capsys, *words, path)[1]) == [f"{root}: nrca1, nrca2, nrca3, nrca4, nrcalong"]
+
+
+def test_info_says_that_a_subarray_may_read_fewer_detectors(product: Path, capsys: Capture) -> None:
+    content = product.read_bytes()
+    at = content.index(b"PI_NAME ")
+    changed = content[:at] + sample.card("SUBARRAY", "SUB64P") + content[at + 80 :]
+    product.write_bytes(changed)
+    (line,) = group(run(capsys, "info", product)[1])
+    assert line.endswith("missing nrca2, nrca3, nrca4, nrcalong (if subarray SUB64P reads them)")
+
+
+def test_info_says_which_segments_are_missing(
+    product: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = "jw00001001001_01101_00001"
+    segments = ("seg001_nrs1", "seg003_nrs1", "seg001_nrs2", "seg002_nrs2", "seg003_nrs2")
+    path, *_ = copied(product, *(f"{root}-{each}_cal.fits" for each in segments))
+    monkeypatch.chdir(path.parent)
+    assert group(run(capsys, "info", path.name)[1]) == [
+        f"{root}: nrs1, nrs2",
+        f"missing {root}-seg002_nrs1_cal.fits",
+    ]
+
+
+def test_info_says_which_products_of_a_source_are_there(product: Path, capsys: Capture) -> None:
+    root = "jw00001-o001"
+    names = [f"s000000001_nirspec_clear-prism_{suffix}" for suffix in ("cal", "s2d", "x1d")]
+    path, *_ = copied(product, *(f"{root}_{name}.fits" for name in names))
+    _, out, _ = run(capsys, "info", path)
+    assert "  product     cal: level 3, stage 3, MAST level 3" in out.splitlines()
+    assert group(out) == [f"{root} s000000001: cal, s2d, x1d; no other source here"]
+    shutil.copy(path, path.with_name(f"{root}_s000000002_nirspec_clear-prism_x1d.fits"))
+    assert group(run(capsys, "info", path)[1]) == [
+        f"{root} s000000001: cal, s2d, x1d; 2 sources here"
+    ]
+
+
+def test_info_tells_by_content_what_the_name_does_not(product: Path, capsys: Capture) -> None:
+    content = product.read_bytes()
+    at = content.index(b"PI_NAME ")
+    changed = content[:at] + sample.card("S_PHOTOM", "COMPLETE") + content[at + 80 :]
+    path = product.with_name("mine.fits")
+    path.write_bytes(changed)
+    _, out, _ = run(capsys, "info", path)
+    line = "cal: level 2b, stage 2, MAST level 2 (by DATAMODL = ImageModel, S_PHOTOM = COMPLETE)"
+    assert f"  product     {line}" in out.splitlines()
+    assert "  group" not in out
+    path.write_bytes(content)
+    assert "  product" not in run(capsys, "info", path)[1]
+    path = product.rename(product.with_name("jw00001001001_01101_00001_nrca1_blot.fits"))
+    assert "  product     blot: no level" in run(capsys, "info", path)[1].splitlines()
+
+
+def test_name_prints_what_a_name_says(capsys: Capture) -> None:
+    name = "jw12345067089_02101_00003_NRS2_o067_crf.fits"
+    code, out, err = run(capsys, "name", f"gone/{name}")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        name,
+        "  family            exposure",
+        "  program           12345",
+        "  observation       067",
+        "  visit             089",
+        "  visit group       02",
+        "  parallel sequence 1",
+        "  activity          01",
+        "  exposure          00003",
+        "  detector          NRS2",
+        "  acid              o067",
+        "  suffix            crf",
+        "  extension         fits",
+        "  level             2c",
+        "  stage             3",
+        "  MAST level        2",
+        "  group id          jw12345067089_02101_00003",
+        "  pipelines         image3, spec3",
+        "  modes             imaging, spectroscopy",
+        "  models            ImageModel, IFUImageModel, SlitModel, MultiSlitModel",
+        "  units             MJy/sr, MJy, DN/s",
+        "  layout            cal",
+        "  odd               detector 'NRS2', expected 'nrs2'",
+    ]
+
+
+def test_name_goes_on_after_a_name_of_no_form(capsys: Capture) -> None:
+    good = "jw12345067089_gs-id_1_stacked-uncal.fits.gz", "jw12345_20240131t010203_pool.csv"
+    code, out, err = run(capsys, "name", "hst.fits", good[0], "hst.fits", good[1])
+    assert code == 1
+    first, second = out.split("\n\n")
+    assert first.splitlines()[0] == good[0]
+    assert "  stage             0" in first.splitlines()
+    assert "  gz                True" in first.splitlines()
+    assert second.splitlines()[0] == good[1]
+    assert err == "asdfits: hst.fits: found 'hst', expected 'jw' and the number of a program\n" * 2
 
 
 def test_tree_shows_all_branches_and_no_numbers(product: Path, capsys: Capture) -> None:
@@ -235,6 +362,116 @@ def test_the_command_leaves_the_warnings_of_its_process_alone(
     assert warnings.showwarning is before
 
 
+def test_diff_prints_differences_and_is_exit_code_1(
+    product: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    other = tmp_path / "other.fits"
+    content = product.read_bytes()
+    at = content.index(b"PI_NAME ")
+    other.write_bytes(content[:at] + sample.card("PI_NAME", "Vera Rubin") + content[at + 80 :])
+    assert run(capsys, "diff", product, product) == (0, "", "")
+    line = "meta.program.pi_name (PRIMARY,1 PI_NAME): 'Cecilia Payne' -> 'Vera Rubin'\n"
+    assert run(capsys, "diff", product, other) == (1, line, "")
+    assert run(capsys, "diff", "--ignore", "PI_NAME", product, other) == (0, "", "")
+    assert run(capsys, "diff", "--ignore", "DQ", "--ignore", "meta.program", product, other)[0] == 0
+    code, out, _ = run(capsys, "diff", "--strict", product, other)
+    assert code == 1
+    assert "comment 'Name of principal investigator' -> ''" in out
+
+
+def test_diff_json_is_a_list(product: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert run(capsys, "diff", "--json", product, product) == (0, "[]\n", "")
+    other = tmp_path / "other.fits"
+    other.write_bytes(product.read_bytes().replace(b"ngroups: 6", b"ngroups: 7"))
+    code, out, _ = run(capsys, "diff", "--json", product, other)
+    assert code == 1
+    assert json.loads(out) == [
+        {
+            "kind": "tree",
+            "path": "meta.exposure.ngroups",
+            "hdu": "PRIMARY,1",
+            "keyword": "NGROUPS",
+            "a": 6,
+            "b": 7,
+            "text": "6 -> 7",
+        }
+    ]
+
+
+def test_diff_takes_tolerances(product: Path, tmp_path: Path, capsys: Capture) -> None:
+    other = tmp_path / "other.fits"
+    other.write_bytes(product.read_bytes().replace(b"offset: -15.5", b"offset: -15.6"))
+    assert run(capsys, "diff", product, other)[0] == 1
+    assert run(capsys, "diff", "--rtol", "0.01", product, other)[0] == 0
+    assert run(capsys, "diff", "--atol", "0.2", product, other)[0] == 0
+
+
+def test_diff_of_what_cannot_be_read_is_exit_code_2(product: Path, capsys: Capture) -> None:
+    gone, text = product.with_name("gone.fits"), product.with_name("text.fits")
+    text.write_text("no FITS")
+    for other in (gone, text):
+        code, out, err = run(capsys, "diff", product, other)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"asdfits: {other}: ")
+
+
+def test_convert_goes_both_ways_and_loses_nothing(
+    product: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    tree, back = tmp_path / "tree.asdf", tmp_path / "back.fits"
+    assert run(capsys, "convert", product, tree) == (0, "", "")
+    assert run(capsys, "convert", tree, back) == (0, "", "")
+    for made in (tree, back):
+        assert run(capsys, "verify", made) == (0, f"{made}: fine\n", "")
+        assert run(capsys, "diff", product, made) == (0, "", "")
+    assert asdfits.open(tree).meta.filename == "tree.asdf"
+    assert asdfits.open(back).meta.filename == "back.fits"
+
+
+def test_convert_replaces_a_file_only_when_asked_to(
+    product: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    there = tmp_path / "there.asdf"
+    there.write_text("precious")
+    code, out, err = run(capsys, "convert", product, there)
+    assert (code, out) == (1, "")
+    assert err == f"asdfits: {there}: the file exists; --overwrite replaces it\n"
+    assert there.read_text() == "precious"
+    assert run(capsys, "convert", "--overwrite", product, there) == (0, "", "")
+    assert asdfits.verify(there) == []
+
+
+@pytest.mark.parametrize("name", ["x.fits.gz", "x.json", "x.txt", "x"])
+def test_convert_refuses_other_endings(
+    product: Path, tmp_path: Path, name: str, capsys: Capture
+) -> None:
+    code, _, err = run(capsys, "convert", product, tmp_path / name)
+    assert code == 1
+    assert str(tmp_path / name) in err
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", ["x.asdf", "x.fits"])
+def test_the_reference_reads_what_was_converted(
+    product: Path, tmp_path: Path, name: str, capsys: Capture
+) -> None:
+    datamodels = pytest.importorskip("stdatamodels.jwst.datamodels")
+    path = tmp_path / name
+    source = product
+    if name == "x.fits":
+        source = tmp_path / "theirs.asdf"
+        with datamodels.open(product) as model:
+            model.save(source)
+    assert run(capsys, "convert", source, path) == (0, "", "")
+    with datamodels.open(path) as made, datamodels.open(product) as model:
+        assert type(made) is type(model)
+        for array in ("data", "dq", "err"):
+            assert (getattr(made, array) == getattr(model, array)).all()
+        assert made.meta.target.ra == model.meta.target.ra
+        assert made.meta.wcs(10, 20) == model.meta.wcs(10, 20)
+
+
 # -- as a process -------------------------------------------------------------------------------
 
 
@@ -304,3 +541,38 @@ def test_the_demo_shows_that_fits_overrides_the_tree(tmp_path: Path) -> None:
     assert done.stdout.endswith("FITS overrides the tree.\n")
     made = asdfits.open(tmp_path / "made" / "here" / sample.NAME)
     assert made.meta.program.pi_name == "Vera Rubin"
+
+
+def test_set_changes_values_of_several_files_by_path_and_card(
+    product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other=file.fits"
+    shutil.copy(product, other)
+    words = ("meta.instrument.filter=F070W", "meta.exposure.ngroups=7", "SCI,1:BUNIT=a = b")
+    more = ("meta.exposure.exposure_time=1e2", "PRIMARY:PROGRAM=00007")
+    assert run(capsys, "set", product, other, *words, *more) == (0, "", "")
+    for path in (product, other):
+        model = asdfits.open(path)
+        assert model.meta.instrument.filter == "F070W"
+        assert model.meta.exposure.ngroups == 7
+        assert model.meta.exposure.exposure_time == 100
+        assert model.meta.bunit_data == "a = b"
+        assert model.meta.observation.program_number == "00007"  # a text, whatever it looks like
+        assert model.provenance("meta.instrument.filter").layer == "asdf"
+    assert run(capsys, "set", product, "--remove", "meta.instrument.filter") == (0, "", "")
+    assert asdfits.open(product).meta.instrument.filter is None
+
+
+def test_set_names_what_is_wrong_and_goes_on_with_the_other_files(
+    product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "missing.fits"
+    code, _, err = run(capsys, "set", missing, product, "meta.exposure.ngroups=9")
+    assert code == 1
+    assert "missing.fits" in err
+    assert asdfits.open(product).meta.exposure.ngroups == 9
+    code, _, err = run(capsys, "set", product, "meta.exposure.ngroups=many")
+    assert code == 1
+    assert "ngroups" in err
+    assert asdfits.open(product).meta.exposure.ngroups == 9
+    assert run(capsys, "set", product)[0] == 1

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from . import __version__, overlay, render
+from .diff import diff
 from .errors import FormatError, MissingExtraError
 from .file import File, is_lazy
+from .io import file_type
 from .io import open as open_product
 from .models import JwstDataModel
-from .verify import verify
+from .verify import Finding, verify
 
 __all__ = ["main"]
+
+# What the fields of a name stand for.
+_NAME_FACTS = (
+    "level",
+    "stage",
+    "mast_level",
+    "group_id",
+    "pipelines",
+    "modes",
+    "models",
+    "units",
+    "layout",
+    "step",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"asdfits {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    info = commands.add_parser("info", help="HDUs, class, level and stage, the tree, the hash")
+    info = commands.add_parser(
+        "info", help="HDUs, class, level and stage, group, the tree, the hash"
+    )
     info.add_argument("files", nargs="+", metavar="FILE")
     info.add_argument(
         "--conflicts", action="store_true", help="list where the headers and the tree disagree"
@@ -83,9 +104,56 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("--provenance", action="store_true", help="also say which side gave the value")
     get.set_defaults(run=_get)
 
+    change = commands.add_parser(
+        "set", help="metadata where it lies: header, tree and hash; pixels are not rewritten"
+    )
+    change.add_argument(
+        "words",
+        nargs="+",
+        metavar="FILE… PATH=VALUE",
+        help="files, then meta.target.proposer_name=M31 or SCI,1:BUNIT=MJy/sr",
+    )
+    change.add_argument(
+        "--remove", action="append", default=[], metavar="PATH", help="remove a value"
+    )
+    change.set_defaults(run=_set)
+
     check = commands.add_parser("verify", help="what is wrong with files; exit 1 if anything is")
     check.add_argument("files", nargs="+", metavar="FILE")
+    check.add_argument(
+        "--json", action="store_true", help="a JSON list: path, whether it is fine, findings"
+    )
     check.set_defaults(run=_verify)
+
+    compare = commands.add_parser(
+        "diff", help="where two files differ; exit 1 if they do, 2 if one cannot be read"
+    )
+    compare.add_argument("a", metavar="A")
+    compare.add_argument("b", metavar="B")
+    compare.add_argument("--rtol", type=float, default=0.0, help="relative tolerance of numbers")
+    compare.add_argument("--atol", type=float, default=0.0, help="absolute tolerance of numbers")
+    compare.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="also pass over a PATH, a KEYWORD, HDU:KEYWORD or an HDU; * is anything",
+    )
+    compare.add_argument(
+        "--strict", action="store_true", help="also dates, file names, sums, comments, storage"
+    )
+    compare.add_argument("--json", action="store_true", help="a JSON list of differences")
+    compare.set_defaults(run=_diff)
+
+    convert = commands.add_parser("convert", help="between .fits and .asdf, by the names")
+    convert.add_argument("source", metavar="IN")
+    convert.add_argument("target", metavar="OUT")
+    convert.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+    convert.set_defaults(run=_convert)
+
+    name = commands.add_parser("name", help="what the names of products say; no file is opened")
+    name.add_argument("names", nargs="+", metavar="NAME")
+    name.set_defaults(run=_name)
 
     demo = commands.add_parser(
         "demo", help="make a small product, edit it, show what overrides what"
@@ -117,6 +185,9 @@ def _facts(path: str, *, conflicts: bool) -> list[str]:
     kind = _kind(model)
     if kind is not None:
         lines.append(f"  product     {kind}")
+    lines += [
+        f"  {'' if row else 'group':<11} {line}" for row, line in enumerate(_group(path, model))
+    ]
     lines += [f"  {name:<11} {text}" for name, text in _tree_facts(file, model)]
     if file.product.is_fits:
         lines.append("  HDUs        no. name             ver  kind        shape")
@@ -132,15 +203,63 @@ def _facts(path: str, *, conflicts: bool) -> list[str]:
 
 
 def _kind(model: JwstDataModel) -> str | None:
-    """Level and stage, from the name of the product's suffix."""
-    from .products import stage_of
+    """Level and stage, from the name or, where it says nothing, from the content."""
+    from .products import classify
 
-    found = stage_of(model.meta.filename or "")
+    found = classify(model)
     if found is None:
         return None
-    return (
-        f"{found.suffix}: level {found.level}, stage {found.stage}, MAST level {found.mast_level}"
-    )
+    if found.level is None:
+        kind = f"{found.suffix}: no level"
+    else:
+        kind = (
+            f"{found.suffix}: level {found.level}, stage {found.stage}, "
+            f"MAST level {found.mast_level}"
+        )
+    return kind if found.evidence == ("name",) else f"{kind} (by {', '.join(found.evidence)})"
+
+
+def _group(path: str, model: JwstDataModel) -> list[str]:
+    """What belongs to the same exposure or source, of the files in the same folder."""
+    from .products import group_exposures, group_sources, parse
+
+    folder, name = os.path.split(path)
+    try:
+        product = parse(name)
+    except ValueError:
+        return []
+    if product.family not in ("exposure", "source"):
+        return []
+    root = product.group_id or name.partition("_")[0]
+    try:
+        beside = {name, *os.listdir(folder or ".")}
+    except PermissionError:
+        beside = {name}
+    beside = {each for each in beside if each.startswith((f"{root}_", f"{root}-"))}
+    if product.family == "exposure":
+        exposure = next(each for each in group_exposures(beside) if name in each.paths)
+        line = f"{root}: {', '.join(exposure.detectors)}"
+        if exposure.missing:
+            line += f"; missing {', '.join(exposure.missing)}{_subarray(model)}"
+        gaps = [
+            missing
+            for missing in exposure.missing_names
+            if parse(missing).detector in exposure.detectors
+        ]
+        return [line, *(f"missing {each}" for each in gaps)]
+    sources = [each for each in group_sources(beside) if each.acid == product.acid]
+    source = next(each for each in sources if name in each.paths)
+    count = f"{len(sources)} sources" if len(sources) > 1 else "no other source"
+    return [f"{root} {source.source}: {', '.join(source.suffixes)}; {count} here"]
+
+
+def _subarray(model: JwstDataModel) -> str:
+    """What to think of missing detectors: a subarray may read fewer than the names let expect."""
+    try:
+        name = model["meta.subarray.name"]
+    except KeyError:
+        return ""
+    return "" if name in (None, "FULL") else f" (if subarray {name} reads them)"
 
 
 def _tree_facts(file: File, model: JwstDataModel) -> list[tuple[str, str]]:
@@ -234,18 +353,103 @@ def _file(model: JwstDataModel) -> File:
     return model._file
 
 
+def _set(options: argparse.Namespace) -> int:
+    from .edit import update_metadata, value_of
+
+    # A name with an equals sign may be a file's; what is there is a file.
+    files = [word for word in options.words if "=" not in word or os.path.exists(word)]
+    words = [word.partition("=") for word in options.words if word not in files]
+    if not files or not (words or options.remove):
+        raise ValueError("expected files and PATH=VALUE (or --remove PATH)")
+    failed = 0
+    for path in files:
+        try:
+            changes = {key: value_of(path, key, text) for key, _, text in words}
+            update_metadata(path, {**changes, **dict.fromkeys(options.remove)})
+        except (OSError, FormatError, MissingExtraError, ValueError, LookupError) as error:
+            # One damaged file does not keep the others from being edited.
+            print(f"asdfits: {_message(error)}", file=sys.stderr)
+            failed = 1
+    return failed
+
+
 def _verify(options: argparse.Namespace) -> int:
     failed = 0
+    reports = []
     for path in options.files:
         try:
-            faults = verify(path)
+            found = verify(path)
         except OSError as error:
-            faults = [_message(error)]
-        for fault in faults:
-            print(fault)
+            found = [Finding("structure", _message(error))]
+        faults = sum(finding.fault for finding in found)
+        failed |= bool(faults)
+        if options.json:
+            findings = [asdict(finding) for finding in found]
+            reports.append({"path": path, "fine": not faults, "findings": findings})
+            continue
+        for finding in found:
+            print(finding if finding.fault else f"note: {finding}")
         if not faults:
             print(f"{path}: fine")
-        failed |= bool(faults)
+    if options.json:
+        print(json.dumps(reports, indent=2))
+    return failed
+
+
+def _diff(options: argparse.Namespace) -> int:
+    try:
+        found = diff(
+            options.a,
+            options.b,
+            rtol=options.rtol,
+            atol=options.atol,
+            ignore=options.ignore,
+            strict=options.strict,
+        )
+    except (OSError, FormatError, MissingExtraError, ValueError, LookupError) as error:
+        print(f"asdfits: {_message(error)}", file=sys.stderr)
+        return 2
+    if options.json:
+        # Not asdict, which copies: the values may be whole branches of a tree.
+        plain = [{**vars(each), "text": each.what} for each in found]
+        print(json.dumps(plain, default=render.leaf, indent=2))
+    else:
+        for each in found:
+            print(each)
+    return int(bool(found))
+
+
+def _convert(options: argparse.Namespace) -> int:
+    target = options.target
+    if file_type(target) not in ("fits", "asdf") or target.endswith(".gz"):
+        raise ValueError(f"{target}: found another ending, expected .fits or .asdf")
+    if os.path.lexists(target) and not options.overwrite:
+        raise FileExistsError(errno.EEXIST, "the file exists; --overwrite replaces it", target)
+    open_product(options.source).save(target)
+    return 0
+
+
+def _name(options: argparse.Namespace) -> int:
+    from .products import parse
+
+    failed, separator = 0, ""
+    for name in options.names:
+        try:
+            product = parse(name)
+        except ValueError as error:
+            print(f"asdfits: {error}", file=sys.stderr)
+            failed = 1
+            continue
+        print(f"{separator}{product}")
+        separator = "\n"
+        for fact in (*(field.name for field in fields(product)), *_NAME_FACTS):
+            value = getattr(product, fact)
+            if value is None or value is False or value in ("", ()):
+                continue
+            text = ", ".join(value) if isinstance(value, tuple) else str(value)
+            print(f"  {fact.replace('_', ' ').replace('mast', 'MAST'):<17} {text}")
+        for odd in product.odd:
+            print(f"  {'odd':<17} {odd}")
     return failed
 
 
