@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+# Warnings that speak of the model; those of astropy and ours of the file are matters of wording.
+WARNINGS = ("NoTypeWarning", "ValidationWarning", "DeprecationWarning")
 
 
 @dataclass(frozen=True)
 class Difference:
     """One place where the two sides do not say the same."""
 
-    kind: str  # class, missing, extra, type, value, dtype, shape, bits, wcs
+    kind: str  # class, missing, extra, type, value, dtype, shape, bits, unit, wcs, open, warning
     path: str
     theirs: str
     ours: str
@@ -35,11 +40,14 @@ class Listed:
     file: str = ""
     theirs: str = ""
     ours: str = ""
+    test: str = "real"
+    mode: str = "default strict"
     used: int = field(default=0, compare=False)
 
-    def covers(self, difference: Difference, file: str) -> bool:
+    def covers(self, difference: Difference, file: str, mode: str) -> bool:
         covered = (
-            difference.kind in self.kind.split()
+            mode in self.mode.split()
+            and difference.kind in self.kind.split()
             and re.fullmatch(self.path, difference.path) is not None
             and re.search(self.file, file) is not None
             and re.search(self.theirs, difference.theirs) is not None
@@ -49,20 +57,100 @@ class Listed:
         return covered
 
 
-def listed() -> list[Listed]:
-    """Return the differences that are known and explained."""
+def listed(test: str) -> list[Listed]:
+    """Return the differences that are known and explained, and that `test` has to meet."""
     table = tomllib.loads((Path(__file__).parent / "differences.toml").read_text())
-    return [Listed(**entry) for entry in table["difference"]]
+    entries = [Listed(**entry) for entry in table["difference"]]
+    return [entry for entry in entries if test in entry.test.split()]
 
 
-def unlisted(differences: list[Difference], known: list[Listed], file: str) -> list[str]:
-    """Return the differences that no entry explains, as text."""
+def unlisted(
+    differences: list[Difference], known: list[Listed], file: str, mode: str = "default"
+) -> list[str]:
+    """Return the differences that no entry explains, as text; `mode` is default or strict."""
     found = []
     for difference in differences:
-        covered = [entry.covers(difference, file) for entry in known]  # all: each counts its use
+        covered = [
+            entry.covers(difference, file, mode) for entry in known
+        ]  # all: each counts its use
         if not any(covered):
             found.append(str(difference))
     return found
+
+
+def judged(
+    observed: list[Observed], known: list[Listed], file: str
+) -> tuple[list[str], list[list[str]]]:
+    """Return what a file counts as, by default and under strict_compat, and what is unexplained.
+
+    Same is only what differs in nothing at all.
+    """
+    unexplained = [
+        unlisted(each.differences, known, file, mode)
+        for each, mode in zip(observed, ("default", "strict"), strict=True)
+    ]
+    outcomes = [
+        "different" if texts else "listed" if each.differences else "same"
+        for each, texts in zip(observed, unexplained, strict=True)
+    ]
+    return outcomes, unexplained
+
+
+class Observed(NamedTuple):
+    """What both sides made of one file."""
+
+    differences: list[Difference]
+    our_warnings: Counter[str]
+
+
+def observe(path: Path, theirs: Callable[..., Any], ours: Callable[..., Any]) -> list[Observed]:
+    """Open a file with the reference, and with asdfits by default and under strict_compat."""
+    reference, their_warnings = _attempt(theirs, path)
+    try:
+        return [
+            _beside(reference, their_warnings, *_attempt(ours, path, **switches))
+            for switches in ({}, {"strict_compat": True})
+        ]
+    finally:
+        if not isinstance(reference, Exception):
+            reference.close()
+
+
+def _beside(
+    reference: Any, their_warnings: Counter[str], model: Any, our_warnings: Counter[str]
+) -> Observed:
+    """What differs: models and warnings, or errors."""
+    if isinstance(reference, Exception) or isinstance(model, Exception):
+        return Observed(list(_compare_errors(reference, model)), our_warnings)
+    with warnings.catch_warnings(), model:
+        warnings.simplefilter("ignore")
+        found = compare(reference, model)
+    for name in WARNINGS:
+        if their_warnings[name] != our_warnings[name]:
+            both = (f"{counts[name]} warnings" for counts in (their_warnings, our_warnings))
+            found.append(Difference("warning", name, *both))
+    return Observed(found, our_warnings)
+
+
+def _attempt(opened: Callable[..., Any], path: Path, **switches: bool) -> tuple[Any, Counter[str]]:
+    """The model or the error that was raised, and how often was warned of what."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result: Any = opened(path, **switches)
+        except Exception as error:
+            result = error
+    return result, Counter(warning.category.__name__ for warning in caught)
+
+
+def _compare_errors(theirs: Any, ours: Any) -> Iterator[Difference]:
+    """Whoever catches the error of the reference has to catch ours."""
+    if not isinstance(theirs, Exception) or not isinstance(ours, type(theirs)):
+        both = (
+            f"{type(side).__name__}: {side}"[:200] if isinstance(side, Exception) else "a model"
+            for side in (theirs, ours)
+        )
+        yield Difference("open", "", *both)
 
 
 def compare(reference: Any, ours: Any) -> list[Difference]:
@@ -85,6 +173,8 @@ def compare(reference: Any, ours: Any) -> list[Difference]:
 def compare_values(path: str, theirs: Any, ours: Any) -> Iterator[Difference]:
     if type(theirs).__name__ == "NDArrayType":
         theirs = theirs._make_array()
+    if type(ours).__name__ == "NDArrayType":
+        ours = ours._make_array()
     if isinstance(theirs, np.ndarray):
         if isinstance(ours, np.ndarray):
             yield from compare_arrays(path, theirs, ours)
@@ -123,12 +213,19 @@ def compare_arrays(path: str, theirs: Any, ours: Any) -> Iterator[Difference]:
         left, right = np.asarray(theirs[name]), np.asarray(ours[name])
         if left.dtype.kind == "U":
             left = np.char.rstrip(left)
+        if right.dtype.kind == "U":
+            right = np.char.rstrip(right)
         if left.dtype != right.dtype and left.dtype.kind != "U":
             yield Difference("dtype", column, left.dtype.str, right.dtype.str)
         elif left.dtype.kind == "U" and not np.array_equal(left, right):
             yield Difference("value", column, repr(left.ravel()[:3]), repr(right.ravel()[:3]))
         elif left.dtype.kind != "U" and left.tobytes() != right.tobytes():
             yield Difference("bits", column, repr(left.ravel()[:3]), repr(right.ravel()[:3]))
+    if hasattr(theirs, "columns") and hasattr(ours, "columns"):
+        units = zip(theirs.columns, ours.columns, strict=True)
+        for name, (left, right) in zip(theirs.dtype.names, units, strict=True):
+            if left.unit != right.unit:
+                yield Difference("unit", f"{path}[{name}]", repr(left.unit), repr(right.unit))
 
 
 def compare_wcs(path: str, theirs: Any, ours: Any) -> Iterator[Difference]:
