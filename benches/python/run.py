@@ -12,6 +12,9 @@ row           what is timed
 ``open``      open a product, know its class, close it
 ``metadata``  read the metadata of a product as one dictionary, no array, no WCS
 ``tree``      open a product and make everything in it: arrays, WCS, all metadata
+``save``      open a product, change something or nothing, write it to another file
+``miss``      open a product whose header was edited, beside the same product as written
+``edit``      change one value of a product where it lies
 ============  =====================================================================
 
 Run ``python benches/python/run.py --help`` for the options.
@@ -31,14 +34,12 @@ import math
 import os
 import platform
 import resource
-import statistics
 import subprocess
 import sys
 import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import corpus
-
-Facts = dict[str, Any]
+import saving
+from contest import Contestant, Facts, Row, Target, Timing, seconds
 
 PRODUCTS = ("image", "mos", "x1d")
 
@@ -496,16 +497,6 @@ def time_row(row: Row, repeat: int, budget: float) -> dict[str, Timing]:
 # Output
 
 
-def seconds(value: float) -> str:
-    """Return a time with three digits and the unit that suits it."""
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if value * factor >= 1.0 or unit == "us":
-            scaled = value * factor
-            digits = max(0, 2 - math.floor(math.log10(scaled))) if scaled > 0 else 0
-            return f"{scaled:.{min(digits, 2)}f} {unit}"
-    raise AssertionError("the loop ends with the smallest unit")
-
-
 def ratio(value: float, to: float | None) -> str:
     """Return a ratio, or a dash where there is nothing to compare to."""
     if to is None:
@@ -585,6 +576,11 @@ def rows(products: corpus.Corpus, wanted: Sequence[str]) -> list[Callable[[], Ro
     for kind, row in (("open", open_row), ("metadata", metadata_row), ("tree", tree_row)):
         for name in PRODUCTS:
             makers[f"{kind} {name}"] = functools.partial(row, name, products.paths(name)[0])
+    for name in ("image", "mos"):
+        path = products.paths(name)[0]
+        makers[f"save {name}"] = functools.partial(saving.save_row, name, path, model_facts)
+        makers[f"miss {name}"] = functools.partial(saving.miss_row, name, path, model_facts)
+    makers["edit image"] = functools.partial(saving.edit_row, products.paths("image")[0])
     return [
         maker
         for name, maker in makers.items()
@@ -693,76 +689,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = {"environment": environment(versions), "quick": options.quick, "rows": results}
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     return 1 if wrong else 0
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """One reader in a row.
-
-    Attributes
-    ----------
-    name : str
-        As the table shows it.
-    run : callable
-        What is timed.
-    package : str
-        What must be installed for it.
-    answer : callable, optional
-        Returns what this reader says of the product, for the comparison.
-    floor : bool
-        Whether this is the row's floor.
-    """
-
-    name: str
-    run: Callable[[], object]
-    package: str
-    answer: Callable[[], Facts] | None = None
-    floor: bool = False
-
-
-@dataclass(frozen=True)
-class Target:
-    """What asdfits has to reach: less than the peer's time over `ratio`, plus `extra` seconds."""
-
-    peer: str
-    ratio: float = 1.0
-    extra: float = 0.0
-
-    def __str__(self) -> str:
-        """Return the target as a user reads it."""
-        peer = self.peer.removeprefix("floor: ")
-        share = f"1/{self.ratio:.0f} of {peer}" if self.ratio != 1.0 else peer
-        return f"< {share}" + (f" + {seconds(self.extra)}" if self.extra else "")
-
-
-@dataclass
-class Row:
-    """One thing that a user does, and those who do it."""
-
-    name: str
-    subject: str
-    contestants: list[Contestant]
-    target: Target | None = None
-    exact: bool = True
-    """Whether asdfits must say the same as stdatamodels in every key, type and digit."""
-
-
-@dataclass
-class Timing:
-    """The samples of one reader, in seconds."""
-
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    @property
-    def median(self) -> float:
-        """Median of the wall time."""
-        return statistics.median(self.wall)
-
-    @property
-    def median_cpu(self) -> float:
-        """Median of the CPU time."""
-        return statistics.median(self.cpu)
 
 
 if __name__ == "__main__":
