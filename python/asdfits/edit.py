@@ -156,7 +156,7 @@ def value_of(path: str | os.PathLike[str], key: str, text: str) -> Any:
         )
     else:
         node = schema.find([int(part) if part.isdecimal() else part for part in key.split(".")])
-    types = set() if node is None else set(node._types())
+    types = set() if node is None else set(node.types())
     if types == {"string"}:
         return text
     if types == {"number"}:

@@ -356,16 +356,17 @@ class SchemaNode:
         """
         if self.is_array or self.has_default:
             return None
-        types = set(self._types())
+        types = set(self.types())
         found = types.pop() if len(types) == 1 else None
         return found if found in ("object", "array") else None
 
-    def _types(self) -> Iterator[str]:
+    def types(self) -> Iterator[str]:
+        """Yield the JSON types that a value may have here, those of alternatives included."""
         if self.type is not None:
             yield self.type
         if "anyOf" in self._raw or "allOf" in self._raw:
-            for _, child in self._children():
-                yield from child._types()
+            for _, child in self.children():
+                yield from child.types()
 
     def child(self, name: str) -> SchemaNode | None:
         """Return the schema of the property `name`, also when only an alternative has it."""
@@ -386,7 +387,7 @@ class SchemaNode:
             return self._table.node(numbers[index]) if index < len(numbers) else None
         return None if numbers is None else self._table.node(numbers)
 
-    def _children(self) -> Iterator[tuple[str | None, SchemaNode]]:
+    def children(self) -> Iterator[tuple[str | None, SchemaNode]]:
         """Yield (path part or None, child) in the order of the reference's walk."""
         raw, node = self._raw, self._table.node
         for number in raw.get("allOf", ()):
@@ -517,7 +518,7 @@ class _Rows(NamedTuple):
 
 def _walk(node: SchemaNode, path: TreePath) -> Iterator[tuple[TreePath, SchemaNode]]:
     yield path, node
-    for part, child in node._children():
+    for part, child in node.children():
         yield from _walk(child, path if part is None else (*path, part))
 
 
@@ -535,7 +536,7 @@ def _collect(node: SchemaNode, path: TreePath, rows: _Rows, *, in_list: bool) ->
         rows.arrays.append(ArrayLeaf(path, node.hdu.upper(), node, in_list))
     if node._raw.keys().isdisjoint(_NESTED):
         return  # nearly all nodes: the generator below would cost more than all the rest
-    for part, child in node._children():
+    for part, child in node.children():
         if part is ITEM and _names_hdu(node):
             rows.lists.append(ListLeaf(path, node))
             _collect(child, (*path, part), rows, in_list=True)

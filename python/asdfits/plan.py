@@ -219,7 +219,7 @@ class _Walk:
         if node.hdu is not None and node.is_array:
             self._array(node, value, path, item)
             return
-        for part, below in node._children():
+        for part, below in node.children():
             if part == ITEM:
                 if isinstance(value, list):
                     self._items(below, value, path, item)
