@@ -434,7 +434,7 @@ def test_a_table_of_astropy_keeps_its_values_without_an_hdu(path: Path) -> None:
         found = asdf_in_fits.open(path.with_name(name))["t"]
         assert found["u"].tolist() == [1, 65535]
         assert found["b"].tolist() == [True, False]
-        assert np.char.decode(np.asarray(found)["s"]).tolist() == ["a", "bcd"]
+        assert found["s"].tolist() == ["a", "bcd"]  # text, in a block as well
         assert found["m"].tolist() == [[1, 1], [1, 1]]
     assert found.units == {"m": "Jy"}
 

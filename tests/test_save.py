@@ -511,3 +511,40 @@ def test_fitsverify_finds_nothing(product: Path, slits: Path, tmp_path: Path) ->
     done = subprocess.run([checker, "-q", *map(str, saved)], capture_output=True, text=True)
     assert [line for line in done.stdout.splitlines() if "verification OK" not in line] == []
     assert done.returncode == 0
+
+
+def test_a_table_that_cannot_be_read_goes_back_as_it_came(tmp_path: Path) -> None:
+    fits = pytest.importorskip("astropy.io.fits")
+    model = asdfits.MultiSpecModel()
+    model.spec.append({"spec_table": asdfits.SpecModel().get_default("spec_table")})
+    model.save(tmp_path / "in.fits")
+    with fits.open(tmp_path / "in.fits", mode="update") as found:
+        found["EXTRACT1D"].header["TTYPE1"] = "NOT_IN_THE_SCHEMA"
+    with pytest.warns(asdfits.FormatWarning, match="reading it fails"):
+        model = asdfits.open(tmp_path / "in.fits")
+    model.meta.target.proposer_name = "M 31"
+    model.save(tmp_path / "out.fits")
+    before, after = hdus(tmp_path / "in.fits"), hdus(tmp_path / "out.fits")
+    assert before["EXTRACT1D", 1] == after["EXTRACT1D", 1]
+    assert cards(tmp_path / "out.fits")["TARGPROP"][0] == "M 31"
+
+
+@pytest.mark.parametrize("kind", ["fits", "asdf"])
+def test_flags_of_a_reference_file_are_saved_in_its_own_bits(tmp_path: Path, kind: str) -> None:
+    model = asdfits.MaskModel(np.array([[0, 1], [2, 3]], "u4"))
+    bits = [(0, 1, "DO_NOT_USE", "bad"), (1, 2, "HOT", "hot")]
+    model.dq_def = np.array(bits, model.get_dtype("dq_def"))
+    standard = {0: 0, 1: 1, 2: 2**11, 3: 1 + 2**11}
+    model.dq = np.vectorize(standard.get)([[0, 1], [2, 3]]).astype("u4")
+    path = tmp_path / f"mask.{kind}"
+    model.save(path)
+    assert model.dq.tolist() == [[0, 1], [2**11, 1 + 2**11]]  # the model itself keeps its bits
+    if kind == "fits":
+        product = Product.open(path)
+        at = product.hdu(product.find("DQ")).data_at
+        raw = np.frombuffer(path.read_bytes()[at : at + 16], ">u4") ^ 2**31
+        assert raw.tolist() == [0, 1, 2, 3]
+    read = asdfits.open(path)
+    assert read.dq.tolist() == [[0, 1], [2**11, 1 + 2**11]]
+    read.save(tmp_path / f"again.{kind}")
+    assert asdfits.open(tmp_path / f"again.{kind}").dq.tolist() == read.dq.tolist()

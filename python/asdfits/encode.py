@@ -72,19 +72,23 @@ def encode(array: np.ndarray[Any, Any], *, primary: bool = False) -> Encoded:
 
 
 def table_values(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return a `FITS_rec` of astropy, which keeps bytes of a file, as a table of its values.
+    """Return a table as a tree holds it: its values, text columns as text.
 
-    Any other array is returned as it is.
+    That concerns asdfits' own tables and astropy's `FITS_rec`, which keep the bytes of a file; any
+    other array is returned as it is.
     """
-    if type(array).__name__ != "FITS_rec":
+    if type(array).__name__ not in ("FITS_rec", "Table") or array.dtype.names is None:
         return array
-    names = array.dtype.names or ()
-    # Texts stay bytes; logical and unsigned columns are those that astropy computes.
-    texts = {name for name in names if array.dtype[name].base.kind == "S"}
+    columns = {name: np.asarray(array[name]) for name in array.dtype.names}
     raw = array.view(np.ndarray)
-    columns = {name: raw[name] if name in texts else np.asarray(array[name]) for name in names}
-    fields = [(name, values.dtype, values.shape[1:]) for name, values in columns.items()]
-    table = np.empty(array.shape, fields)
+    for name, values in columns.items():
+        if values.dtype.kind == "U":  # as wide as in the file, whatever the longest text is
+            width = raw.dtype[name].base.itemsize // (1 if raw.dtype[name].base.kind == "S" else 4)
+            columns[name] = values.astype(f"U{width}")
+    table = np.empty(
+        array.shape,
+        [(name, values.dtype, values.shape[array.ndim :]) for name, values in columns.items()],
+    )
     for name, values in columns.items():
         table[name] = values
     return table

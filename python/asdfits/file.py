@@ -102,6 +102,12 @@ class HduArray(Lazy):
             and (self.node.max_ndim is None or ndim <= self.node.max_ndim)
         )
 
+    def fault(self) -> str | None:
+        """Return why the table of the HDU cannot become what the schema wants, judged by its header."""
+        if self.node is None:
+            return None
+        return arrays.table_fault(self.file.product, self.index, self.node)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> HduArray:
         file = copy.deepcopy(self.file, memo)
         return HduArray(file, self.index, self.node, by_position=self.by_position)

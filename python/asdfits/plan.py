@@ -283,7 +283,7 @@ class _Walk:
             stored = _linked(value)
             if stored is not None:
                 return stored
-        if isinstance(value, HduArray) and value.is_stored():
+        if isinstance(value, HduArray) and _goes_as_it_is(value):
             return Stored(value.file, value.index)
         if isinstance(value, (Deferred, Lazy)):
             value = self.made(value)
@@ -450,17 +450,19 @@ def _linked(value: Deferred) -> Stored | None:
     if "/core/ndarray-" not in value.tag or value.owner.made(value.node) is not None:
         return None
     placed = value.owner.linked.get(value.node)
-    if placed is not None and not placed.is_stored():
+    if placed is not None and not _goes_as_it_is(placed):
         return None  # the schema wants another type than the file has
     spec = value.content({})
     source = spec.get("source") if isinstance(spec, dict) else None
     if not isinstance(source, str) or not source.startswith("fits:") or "mask" in spec:
         return None
-    cast = value.owner.linked.get(value.node)
-    if cast is not None and not cast.is_stored():
-        return None
     index = value.owner.product.linked(source)
     return None if index is None or not value.owner.has_data(index) else Stored(value.owner, index)
+
+
+def _goes_as_it_is(array: HduArray) -> bool:
+    """Tell whether the schema wants the data as they are, or they cannot be made what it wants."""
+    return array.is_stored() or array.fault() is not None
 
 
 def _is_table(data: Stored | np.ndarray[Any, Any]) -> bool:

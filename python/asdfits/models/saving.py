@@ -44,10 +44,7 @@ def save(
     """Write a model; the file that was there is replaced once the new one is whole."""
     if not overwrite and os.path.exists(path):
         raise FileExistsError(errno.EEXIST, "File exists; overwrite=True replaces it", path)
-    if kind == ".asdf":
-        save_asdf(path, model._instance, model._file, model._made, durable=durable)
-        return
-    if model._model.no_fits:
+    if kind == ".fits" and model._model.no_fits:
         raise NotImplementedError(
             f"FITS format is not supported for {type(model).__name__}; save it as .asdf"
         )
@@ -55,15 +52,11 @@ def save(
     flags, table = tree.get("dq"), tree.get("dq_def")
     if model._model.default_dq and flags is not None and table is not None:
         tree = {**tree, "dq": _own_flags(model, flags)}
-    save_fits(
-        path,
-        tree,
-        model._model,
-        model._file,
-        model._made,
-        checksum=checksum,
-        durable=durable,
-    )
+    if kind == ".asdf":
+        save_asdf(path, tree, model._file, model._made, durable=durable)
+    else:
+        schema, file = model._model, model._file
+        save_fits(path, tree, schema, file, model._made, checksum=checksum, durable=durable)
 
 
 def _own_flags(model: DataModel, flags: Any) -> Any:
