@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .diff import Difference, diff
 from .errors import (
     FormatError,
     FormatWarning,
@@ -24,10 +23,11 @@ from .errors import (
 from .io import open, read_metadata
 from .models import DataModel, JwstDataModel, model_class
 from .overlay import Conflict, Provenance
-from .verify import Finding, verify
 
 if TYPE_CHECKING:
     from . import asdf_in_fits, products
+    from .checks import Finding, verify
+    from .compare import Difference, diff
     from .edit import update_metadata
     from .models.classes import *  # noqa: F403
 
@@ -58,20 +58,27 @@ __all__ = [
 ]
 
 
+# What most readers of files do without -> the room that has it.
+_ROOMS = {
+    "Difference": "compare",
+    "Finding": "checks",
+    "diff": "compare",
+    "update_metadata": "edit",
+    "verify": "checks",
+}
+
+
 def _made(name: str) -> Any:
-    """Make the class of a model, or read the version, when it is first asked for."""
+    """Make the class of a model, import a room or read the version, when it is first asked for."""
     if name == "__version__":
         from importlib.metadata import version  # slow to import, seldom asked for
 
         return version("asdfits")
-    if name in ("asdf_in_fits", "products"):
-        from importlib import import_module  # most readers of files need neither
+    if name in _ROOMS or name in ("asdf_in_fits", "products"):
+        from importlib import import_module
 
-        return import_module(f".{name}", __name__)
-    if name == "update_metadata":
-        from .edit import update_metadata
-
-        return update_metadata
+        room = import_module(f".{_ROOMS.get(name, name)}", __name__)
+        return getattr(room, name) if name in _ROOMS else room
     if name.endswith("Model"):
         try:
             return model_class(name)

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, overlay, render
-from .diff import diff
+from .checks import Finding, verify
+from .compare import diff
 from .errors import FormatError, MissingExtraError
 from .file import File, is_lazy
 from .io import file_type
 from .io import open as open_product
 from .models import JwstDataModel
-from .verify import Finding, verify
 
 __all__ = ["main"]
 

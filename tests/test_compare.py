@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from asdfits import Difference, FormatError, FormatWarning, asdf_in_fits, diff, sample
-from asdfits.diff import VOLATILE
+from asdfits.compare import VOLATILE
 
 Edit = Callable[..., Path]
 
