@@ -5,22 +5,38 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .. import dynamicdq
+from ..file import File
+from ..mapping import ModelSchema
 from ..save import save_asdf, save_fits
 from .defaults import StandardDQ
-
-if TYPE_CHECKING:
-    from .base import DataModel
 
 __all__ = ["save", "target"]
 
 Path = str | os.PathLike[str]
 
 
+class Model(Protocol):
+    """What is asked of a model that is saved."""
+
+    _instance: dict[str, Any]
+    _file: File | None
+
+    @property
+    def _model(self) -> ModelSchema:
+        """The schema that applies."""
+
+    def _made(self, value: Any) -> Any:
+        """What a deferred value stands for."""
+
+    def __getitem__(self, path: str) -> Any:
+        """Return the value at a dotted path."""
+
+
 def target(
-    model: DataModel, path: Path | Callable[[str | None], Path], dir_path: Path | None
+    model: Model, path: Path | Callable[[str | None], Path], dir_path: Path | None
 ) -> tuple[str, str]:
     """Return the file that a model is saved to, and its kind, ``.fits`` or ``.asdf``.
 
@@ -29,7 +45,7 @@ def target(
     ValueError
         The name ends otherwise.
     """
-    name = os.fspath(path(model.meta.filename) if callable(path) else path)
+    name = os.fspath(path(model["meta.filename"]) if callable(path) else path)
     kind = os.path.splitext(name)[1]
     if kind not in (".fits", ".asdf"):
         raise ValueError(f"unknown filetype {kind!r} of {name}; expected .fits or .asdf")
@@ -39,7 +55,7 @@ def target(
 
 
 def save(
-    model: DataModel, path: str, kind: str, *, overwrite: bool, checksum: bool, durable: bool
+    model: Model, path: str, kind: str, *, overwrite: bool, checksum: bool, durable: bool
 ) -> None:
     """Write a model; the file that was there is replaced once the new one is whole."""
     if not overwrite and os.path.exists(path):
@@ -59,8 +75,8 @@ def save(
         save_fits(path, tree, schema, file, model._made, checksum=checksum, durable=durable)
 
 
-def _own_flags(model: DataModel, flags: Any) -> Any:
+def _own_flags(model: Model, flags: Any) -> Any:
     """Data-quality flags of a reference file in the bits of its own table, as it stores them."""
     if isinstance(flags, StandardDQ):
         return flags.flags  # nobody asked for them in standard bits
-    return dynamicdq.inverse(model.dq, model.dq_def)
+    return dynamicdq.inverse(model["dq"], model["dq_def"])

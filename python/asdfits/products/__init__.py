@@ -12,9 +12,10 @@ says nothing; all the rest knows names only.
 from __future__ import annotations
 
 from .content import Kind, classify, level_of, stage_of
+from .fields import DETECTORS
 from .groups import Exposure, Source, group_exposures, group_sources
 from .levels import LEVELS, Level, find_levels
-from .names import DETECTORS, Product, parse
+from .names import Product, parse
 from .suffixes import STEPS, TYPES, ProductType
 
 __all__ = [

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .names import DETECTORS, Product, parse, standard_detector
+from .fields import DETECTORS, standard_detector
+from .names import Product, parse
 
 __all__ = ["Exposure", "Source", "group_exposures", "group_sources"]
 

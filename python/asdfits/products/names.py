@@ -9,31 +9,19 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Literal
 
+from .fields import ACID, DETECTORS
 from .levels import LEVELS, Basis
+from .oddities import oddities
 from .suffixes import ProductType, product_type, step_of, suffix_length
 
-__all__ = ["DETECTORS", "Family", "Product", "parse", "standard_detector"]
+__all__ = ["Family", "Product", "parse"]
 
 Family = Literal["exposure", "source", "guide star", "MSA", "association", "pool"]
 
-# Detector -> instrument, as names spell both.
-DETECTORS: Mapping[str, str] = MappingProxyType(
-    {f"nrc{module}{place}": "nircam" for module in "ab" for place in ("1", "2", "3", "4", "long")}
-    | {"nrs1": "nirspec", "nrs2": "nirspec", "nis": "niriss", "guider1": "fgs", "guider2": "fgs"}
-    | {"mirimage": "miri", "mirifulong": "miri", "mirifushort": "miri"}
-)
-# What other tools call the long-wavelength detectors.
-_OTHER_DETECTORS = {"nrca5": "nrcalong", "nrcb5": "nrcblong"}
 _INSTRUMENTS = frozenset(DETECTORS.values())
 _BASES: Mapping[str, Basis] = MappingProxyType(
     {"exposure": "exposure", "source": "source", "guide star": "guide star"}
 )
-
-
-def standard_detector(detector: str) -> str:
-    """Return a detector as the archive spells it: ``nrcalong`` for ``NRCA5``."""
-    detector = detector.lower()
-    return _OTHER_DETECTORS.get(detector, detector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -222,8 +210,6 @@ class Product:
     @property
     def odd(self) -> tuple[str, ...]:
         """What differs from a name that the archive gives, a sentence each."""
-        from .oddities import oddities  # which knows this class
-
         return tuple(oddities(self))
 
 
@@ -277,7 +263,6 @@ _ACTIVITY = re.compile(r"([0-9]{2})([0-9])([0-9A-Za-z]{2})")
 _EXPOSURE = re.compile(r"([0-9]+)(?:-seg([0-9]{3}))?|([0-9]+-.+)")
 _GUIDE = re.compile(r"gs-(id|acq1|acq2|track|fg)")
 _GUIDE_WHEN = re.compile(r"([0-9]+)(?:-seg([0-9]{3}))?")
-ACID = re.compile(r"o[0-9]{3}|[car][0-9]{4}")
 _LOOSE_ACID = re.compile(r"[ocar][0-9]+(?:-.+)?")
 _SOURCE = re.compile(r"(?:(t[0-9]+)(?:-([sbv])([0-9]+))?|([sbv])([0-9]+))(?:-epoch([0-9]))?")
 _ASN_TIME = re.compile(r"[0-9]{8}t[0-9]{6}")

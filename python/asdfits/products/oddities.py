@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
-from .names import ACID, DETECTORS, Product, standard_detector
+from .fields import ACID, DETECTORS, standard_detector
 from .suffixes import is_known
 
 __all__ = ["ASSOCIATION_TYPES", "oddities"]
@@ -44,8 +45,8 @@ _GUIDE_TIME = re.compile(r"[0-9]{13}")
 _CALLED = {"acid": "association candidate", "source_id": "number of the source"}
 
 
-def oddities(p: Product) -> Iterator[str]:
-    """Yield a sentence for each odd part of a name."""
+def oddities(p: Any) -> Iterator[str]:
+    """Yield a sentence for each odd part of a name, a `names.Product`."""
     for field, (shape, words) in _SHAPE.items():
         value = getattr(p, field)
         if value is not None and shape.fullmatch(value) is None:
@@ -66,7 +67,7 @@ def oddities(p: Product) -> Iterator[str]:
     yield from _extension(p)
 
 
-def _lacking(p: Product) -> Iterator[str]:
+def _lacking(p: Any) -> Iterator[str]:
     if p.family == "source":
         if p.target is None and p.source_kind is None:
             yield "no target or source"
@@ -78,7 +79,7 @@ def _lacking(p: Product) -> Iterator[str]:
         yield "no time of the pool"
 
 
-def _suffix(p: Product) -> Iterator[str]:
+def _suffix(p: Any) -> Iterator[str]:
     if p.basis is None:
         return
     lower = p.suffix.lower()
@@ -95,7 +96,7 @@ def _suffix(p: Product) -> Iterator[str]:
         yield f"suffix {p.suffix!r} is not known"
 
 
-def _extension(p: Product) -> Iterator[str]:
+def _extension(p: Any) -> Iterator[str]:
     if p.product_type is not None and p.product_type.extension != "fits":
         expected: tuple[str, ...] = (p.product_type.extension,)
     elif p.family == "association":

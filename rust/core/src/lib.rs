@@ -17,6 +17,7 @@
 //! Nothing here panics, recurses without a cap, or allocates what a header merely claims.
 
 pub mod asdf;
+mod disk;
 pub mod error;
 pub mod fits;
 pub mod layout;

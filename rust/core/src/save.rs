@@ -14,13 +14,7 @@
 //!
 //! [`edit()`] overwrites some bytes of a file where they lie, under an undo journal beside it, and only while
 //! nobody has the file open; [`recover`] plays back the journal of an editor that died, and
-//! [`Source::open`] does so by itself. `save/edit.rs` argues why no reader ever sees half an edit.
-
-mod edit;
-mod kernel;
-mod lock;
-mod temporary;
-mod undo;
+//! [`Source::open`] does so by itself. `disk/edit.rs` argues why no reader ever sees half an edit.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -29,16 +23,13 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use crate::disk::{Target, Temporary, Undo, kernel, plain};
 use crate::fits::{BLOCK, checksum};
 use crate::source::Source;
 use crate::swap::Change;
 use crate::{Error, ErrorKind, Result};
-use temporary::Temporary;
 
-pub use edit::{Edit, edit, recover};
-pub(crate) use edit::{open as open_to_edit, to_read};
-pub(crate) use lock::release as unlock;
-pub(crate) use temporary::Target;
+pub use crate::disk::{Edit, edit, recover};
 
 /// A piece of the new file.
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +151,7 @@ pub fn write(path: &Path, parts: &[Part<'_>], options: Options) -> Result<u64> {
     if options.sync {
         temporary.file.sync_all()?;
     }
-    let undo = edit::Undo::beside(&target);
+    let undo = Undo::beside(&target);
     temporary.rename(&target)?;
     if let Some(undo) = undo {
         // It speaks of the file that has just lost its name. Where it stays, its bytes will not fit.
@@ -399,25 +390,14 @@ fn cut(name: &Path, at: u64, length: u64, size: u64) -> Error {
     )
 }
 
-/// An error without a place.
-fn plain(kind: ErrorKind, message: impl Into<String>) -> Error {
-    Error {
-        kind,
-        at: None,
-        hdu: None,
-        errno: None,
-        message: message.into(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::swap::Width;
     use std::path::PathBuf;
 
     /// A folder that is removed at the end of a test.
-    pub(super) struct Folder(pub PathBuf);
+    pub(crate) struct Folder(pub PathBuf);
 
     impl Folder {
         pub fn new(name: &str) -> Self {
@@ -441,7 +421,7 @@ mod tests {
         }
     }
 
-    pub(super) const FAST: Options = Options {
+    pub(crate) const FAST: Options = Options {
         sync: false,
         mode: None,
     };

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use memmap2::{Mmap, MmapOptions, MmapRaw};
 
-use crate::{Error, ErrorKind, Result, save};
+use crate::{Error, ErrorKind, Result, disk};
 
 /// The bytes of one product.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Source {
             file.read_to_end(&mut bytes)?;
             return Self::from_bytes(bytes);
         }
-        Self::map(&save::to_read(path, file)?, path, None)
+        Self::map(&disk::to_read(path, file)?, path, None)
     }
 
     /// Opens the file as one that is to be edited in place: nobody else reads or edits it meanwhile.
@@ -87,8 +87,8 @@ impl Source {
     /// What was read here is the base of an edit that cannot be stale. The lock ends with the source; after
     /// an edit its bytes are no longer those that it was opened with.
     pub fn open_to_edit(path: &Path) -> Result<Self> {
-        let target = save::Target::read(path)?;
-        let lock = save::open_to_edit(&target)?;
+        let target = disk::Target::read(path)?;
+        let lock = disk::open_to_edit(&target)?;
         // The map is of another open file, without a lock: an array that outlives the edit, and with it
         // the map, must not lock others out.
         Self::map(&File::open(&target.path)?, path, Some(lock))
@@ -114,7 +114,7 @@ impl Source {
 
     /// Gives the lock of [`Source::open_to_edit`] back.
     pub fn unlock(&self) -> Result<()> {
-        Ok(self.lock().map_or(Ok(()), save::unlock)?)
+        Ok(self.lock().map_or(Ok(()), disk::unlock)?)
     }
 
     /// The file and its lock, where it was opened to be edited.
@@ -185,7 +185,7 @@ const EISDIR: i32 = 21;
 fn map(file: &File) -> Result<(Mmap, MmapRaw)> {
     // SAFETY: the map is sound while nobody writes to the file. This crate renames new files into place,
     // which leaves a mapped file as it is, or edits in place under a lock that nobody gets while the
-    // lock of a reader lasts, and that lasts as long as this map (see `save::lock`). Against another
+    // lock of a reader lasts, and that lasts as long as this map (see `disk::lock`). Against another
     // program that truncates a product in place no reader of maps can guard (the kernel raises SIGBUS).
     let view = unsafe { Mmap::map(file) }?;
     // SAFETY: as above; the map is private, so that writes stay in this process.

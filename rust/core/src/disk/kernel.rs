@@ -1,7 +1,8 @@
 //! What only some kernels do, and what stands in for it on the others.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use rustix::io::Errno;
 
@@ -77,4 +78,9 @@ fn file_system(file: &File) -> Option<u64> {
 #[cfg(not(target_os = "linux"))]
 fn file_system(_file: &File) -> Option<u64> {
     None
+}
+
+/// Whether two looks were at the same file.
+pub(super) fn same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

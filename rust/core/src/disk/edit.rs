@@ -35,10 +35,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use super::kernel::{self, same};
 use super::lock::{self, Lock};
+use super::plain;
 use super::temporary::{Target, open_plain};
 use super::undo::{Journal, Read, Stretch};
-use super::{kernel, plain};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are to stand at a place.
@@ -371,7 +372,7 @@ fn undo_path(target: &Target) -> PathBuf {
 }
 
 /// The file of a journal.
-pub(super) struct Undo {
+pub(crate) struct Undo {
     path: PathBuf,
     metadata: Metadata,
 }
@@ -428,7 +429,7 @@ impl Undo {
     }
 
     /// The journal beside a file that is about to be replaced.
-    pub(super) fn beside(target: &Target) -> Option<Self> {
+    pub(crate) fn beside(target: &Target) -> Option<Self> {
         let path = undo_path(target);
         let metadata = fs::symlink_metadata(&path).ok()?;
         metadata.is_file().then_some(Self { path, metadata })
@@ -447,7 +448,7 @@ impl Undo {
     }
 
     /// Removes the journal, if it is still this one that stands there.
-    pub(super) fn remove(&self, target: &Target, sync: bool) -> io::Result<()> {
+    pub(crate) fn remove(&self, target: &Target, sync: bool) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
             Ok(there) if same(&there, &self.metadata) => fs::remove_file(&self.path)?,
             _ => return Ok(()),
@@ -456,16 +457,11 @@ impl Undo {
     }
 }
 
-/// Whether two looks were at the same file.
-pub(super) fn same(one: &Metadata, other: &Metadata) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Folder;
     use super::*;
     use crate::Source;
+    use crate::save::tests::Folder;
 
     const OLD: &[u8] = &[7; 2000];
 

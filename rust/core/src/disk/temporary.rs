@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
-use super::edit::same;
+use super::kernel::same;
 use super::lock::{self, Lock};
 use crate::{Error, ErrorKind, Result};
 
@@ -259,9 +259,9 @@ fn remove_stray(path: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{FAST, Folder};
-    use super::super::{Part, write};
     use super::*;
+    use crate::save::tests::{FAST, Folder};
+    use crate::save::{Part, write};
 
     #[test]
     fn names_are_hidden_beside_the_target_and_never_too_long() {
