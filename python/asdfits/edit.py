@@ -285,7 +285,8 @@ def _headers(file: File, cards: list[_Change]) -> dict[int, bytes]:
         facts = file.product.hdu(index)
         hdu = by_hdu.get(index)
         if hdu is None:
-            hdu = by_hdu[index] = HduPlan(facts.name, facts.version)
+            says = file.product.value(index, "EXTVER") is not None
+            hdu = by_hdu[index] = HduPlan(facts.name, facts.version if says else None)
             hdu.base, hdu.whole, hdu.number = Stored(file, index), True, index
         keyword = wanted.keyword.upper()
         if wanted.value is None:
