@@ -32,7 +32,8 @@ from .header import is_builtin
 from .lazytree import Branch, made, raw
 from .overlay import HASH
 from .plan import Plan, named_hdu
-from .save import asdf_bytes, write_plan
+from .save import embedded_text, write_plan
+from .sums import as_bytes
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
@@ -353,7 +354,9 @@ def to_hdulist(tree: Any, hdulist: HDUList | None = None) -> HDUList:
         places.add(data, hdus.index_of(place))
     headers = b"".join(str(hdu.header).encode() for hdu in hdus)
     content = {**content, HASH: _core.sha256_headers([headers])}
-    text = asdf_bytes(content, places, _owner(content), _value, hdus.filename() or "<HDUList>")
+    name = hdus.filename() or "<HDUList>"
+    parts = embedded_text(content, places, _owner(content), _value, name).parts
+    text = b"".join(as_bytes(part) for part in parts)
     data = np.frombuffer(text, "u1").reshape(1, -1)
     column = fits.Column(name="ASDF_METADATA", format=f"{len(text)}B", array=data)
     hdus.append(fits.BinTableHDU.from_columns([column], name="ASDF"))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from . import _core, arrays, mapping, overlay
 from ._core import Deferred, Product
+from .encode import BLOCK
 from .errors import FormatError, MissingExtraError, ValidationWarning
 from .file import File
 from .io import named_class
@@ -112,7 +113,7 @@ def _sums(product: Product, index: int) -> Iterator[Finding]:
     values = product.values(index)
     stored, whole = values.get("DATASUM"), values.get("CHECKSUM")
     hdu = product.hdu(index)
-    length = -(-hdu.announced // 2880) * 2880
+    length = -(-hdu.announced // BLOCK) * BLOCK
     if (not stored and not whole) or hdu.data_at + length > product.size:
         return  # a cut file has been told of
     data = _core.datasum(product, hdu.data_at, length)

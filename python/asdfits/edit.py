@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core, mapping, overlay
-from .encode import Part
+from .encode import BLOCK, Part
 from .errors import UnsupportedError
 from .file import File, HduArray, Lazy, child
 from .header import header_text, repaired
@@ -27,9 +27,8 @@ from .models.base import JwstDataModel
 from .models.defaults import DefaultArray, StandardDQ
 from .overlay import HASH
 from .plan import HduPlan, Stored, Wanted
-from .save import BLOCK, asdf_cards, save_asdf, standard_of
+from .save import asdf_cards, embedded_text, save_asdf
 from .sums import as_bytes, with_sums
-from .treetext import asdf_text
 
 __all__ = ["update_metadata", "value_of"]
 
@@ -365,27 +364,20 @@ def _asdf(file: File, tree: dict[str, Any], where: int, texts: Mapping[int, byte
     """The whole extension with the tree and the new hash."""
     product = file.product
     headers: list[Any] = []
+    unclean = file.unclean()
     for index in range(len(product)):
         hdu = product.hdu(index)
         if index in texts:
             headers.append(texts[index])
-        elif index in file.unclean():
+        elif index in unclean:
             headers.append(repaired(file, index))
         elif index != where and hdu.name != "ASDF":
             headers.append((product, hdu.at, hdu.data_at - hdu.at))
     tree = {**tree, HASH: _core.sha256_headers(headers)}
-    text = asdf_text(
-        tree,
-        standard=standard_of(file),
-        places=_Unmoved(file),
-        made=_made,
-        times_as_text=True,
-        path=file.path,
-    )
-    whole = bytearray(_core.render_header(asdf_cards(text.length)))
-    for part in text.parts:
-        whole += as_bytes(part)
-    return bytes(whole + bytes(-len(whole) % BLOCK))
+    text = embedded_text(tree, _Unmoved(file), file, _made, file.path)
+    header = _core.render_header(asdf_cards(text.length))
+    whole = header + b"".join(as_bytes(part) for part in text.parts)
+    return whole + bytes(-len(whole) % BLOCK)
 
 
 def _filled(text: bytes, length: int) -> bytes:

@@ -15,7 +15,20 @@ import numpy as np
 
 from .errors import UnsupportedError
 
-__all__ = ["Card", "Encoded", "Part", "asdf_datatype", "empty", "encode", "raw", "table_values"]
+__all__ = [
+    "BLOCK",
+    "Card",
+    "Encoded",
+    "Part",
+    "asdf_datatype",
+    "empty",
+    "encode",
+    "raw",
+    "table_values",
+]
+
+# Headers and data fill whole blocks (FITS 4.0 §3.1).
+BLOCK = 2880
 
 # (keyword, value, comment)
 Card = tuple[str, Any, str]

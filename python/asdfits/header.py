@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from . import _core
-from .encode import Card, Encoded
+from .encode import BLOCK, Card, Encoded
 from .file import File
 from .plan import HduPlan, Stored, Wanted
 
@@ -192,7 +192,7 @@ def _edited(
     kept = _with_extra(kept, hdu, base, known)
     kept = _with_history(kept, base, history)
     text = b"".join(entry.text for entry in kept) + b"END".ljust(80)
-    text += b" " * (-len(text) % 2880)
+    text += b" " * (-len(text) % BLOCK)
     return None if text == raw else text
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _core, encode
-from .encode import Encoded, Part
+from .encode import BLOCK, Encoded, Part
 from .errors import FormatError, UnsupportedError, ValidationError
 from .file import File
 from .header import header_text
@@ -21,14 +21,13 @@ from .mapping import ModelSchema
 from .overlay import HASH
 from .plan import HduPlan, Plan, Stored, known_keywords, make_plan
 from .sums import Written, as_bytes, has_sums, keep_sums, summed
-from .treetext import Nowhere, Places, asdf_text
+from .treetext import AsdfText, Nowhere, Places, asdf_text
 from .validate import check
 
-__all__ = ["asdf_bytes", "save_asdf", "save_fits", "write_plan"]
+__all__ = ["asdf_cards", "embedded_text", "save_asdf", "save_fits", "write_plan"]
 
 # The standard that a tree is written to where no file says otherwise.
 STANDARD = "1.6.0"
-BLOCK = 2880
 
 Made = Callable[[Any], Any]
 
@@ -198,14 +197,7 @@ def _data(data: Stored | np.ndarray[Any, Any] | None, *, primary: bool) -> Encod
 def _asdf_hdu(
     tree: dict[str, Any], plan: Plan, file: File | None, made: Made, path: str
 ) -> Written:
-    text = asdf_text(
-        tree,
-        standard=standard_of(file),
-        places=plan,
-        made=made,
-        times_as_text=True,
-        path=path,
-    )
+    text = embedded_text(tree, plan, file, made, path)
     header = _core.render_header(asdf_cards(text.length))
     return Written(header, [header, *text.parts, ("pad", 0)])
 
@@ -227,11 +219,11 @@ def asdf_cards(length: int) -> list[encode.Card]:
     ]
 
 
-def asdf_bytes(
+def embedded_text(
     tree: dict[str, Any], places: Places, file: File | None, made: Made, path: str
-) -> bytes:
-    """Return a tree as an ASDF file that others put into a FITS file."""
-    text = asdf_text(
+) -> AsdfText:
+    """Return a tree as the ASDF file that goes into a FITS file."""
+    return asdf_text(
         tree,
         standard=standard_of(file),
         places=places,
@@ -239,7 +231,6 @@ def asdf_bytes(
         times_as_text=True,
         path=path,
     )
-    return b"".join(as_bytes(part) for part in text.parts)
 
 
 def _joined(parts: list[Part]) -> list[Part]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from . import _core
-from .encode import Part
+from .encode import BLOCK, Part
 from .plan import HduPlan
 
 __all__ = ["Written", "as_bytes", "has_sums", "keep_sums", "summed", "with_sums"]
 
-_BLOCK = 2880
 _KEYWORDS = ("CHECKSUM", "DATASUM")
 
 
@@ -73,6 +72,6 @@ def with_sums(header: bytes, datasum: int) -> bytes:
     def whole(checksum: str) -> bytes:
         cards["CHECKSUM"] = _core.render_card("CHECKSUM", checksum, "sum of the HDU, complemented")
         text = b"".join(cards.get(keyword, text) for keyword, text in texts) + b"END".ljust(80)
-        return text + b" " * (-len(text) % _BLOCK)
+        return text + b" " * (-len(text) % BLOCK)
 
     return whole(_core.checksum_text(_core.checksum(whole("0" * 16), datasum)))
