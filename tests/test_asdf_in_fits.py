@@ -16,6 +16,7 @@ import asdfits
 from asdf_bytes import plain, same
 from asdfits import FormatError, asdf_in_fits, sample
 from asdfits._core import Deferred
+from asdfits.lazytree import Branch
 
 
 @pytest.fixture
@@ -248,9 +249,21 @@ def test_nothing_is_made_before_it_is_touched_and_then_once(tree: Any) -> None:
 )
 def test_every_way_to_read_a_branch_makes_its_values(tree: Any, read: Any) -> None:
     found = read(tree)
-    assert not deferred(found)
+    assert type(found) is Branch or not deferred(found)
     assert found["a"].tolist() == [0, 1, 2]
     assert found["d"]["x"]["y"][0] == 1
+
+
+def test_a_copy_makes_nothing_and_a_deep_one_shares_nothing(tree: Any) -> None:
+    shallow, deep = copy.copy(tree), copy.deepcopy(tree)
+    assert deferred(shallow) == deferred(deep) == deferred(tree) != set()
+    assert shallow["a"] is tree["a"]
+    assert shallow["d"] is tree["d"]
+    deep["a"][0] = 7
+    deep["d"]["x"]["y"][0] = 8
+    assert tree["a"].tolist() == [0, 1, 2]
+    assert tree["d"]["x"]["y"][0] == 1
+    assert deep["one"] is deep["two"] is not tree["one"]
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ class File:
     def __deepcopy__(self, memo: dict[int, Any]) -> File:
         with self._lock:
             self._shared = True
-            other = memo[id(self)] = File(self.product)
+            other = memo[id(self)] = type(self)(self.product)
             other.path = self.path
             other.ignore_unrecognized_tag = self.ignore_unrecognized_tag
             other._shared = True

@@ -10,9 +10,10 @@ import threading
 from collections.abc import ItemsView, Iterator, ValuesView
 from typing import Any, Final, Self
 
+from .clone import copied
 from .file import Lazy, is_lazy
 
-__all__ = ["Branch", "Items", "made", "raw"]
+__all__ = ["Branch", "Items", "lazy", "made", "raw"]
 
 # Two threads that touch one place must get the same object.
 _touching: Final = threading.RLock()
@@ -22,6 +23,9 @@ class Branch(dict[Any, Any]):
     """A dict of the tree; each value is made when it is touched, and kept."""
 
     __slots__ = ()
+
+    # Libraries that rebuild what they walk, such as asdf, make a plain dict of it.
+    __class__ = property(lambda self: dict)
 
     def __getitem__(self, key: Any) -> Any:
         return _touched(super(), key)
@@ -58,9 +62,19 @@ class Branch(dict[Any, Any]):
         super().setdefault(key, default)
         return self[key]
 
-    def copy(self) -> dict[Any, Any]:
-        """Return a dict of the values."""
-        return dict(self)
+    def copy(self) -> Branch:
+        """Return a dict of the same values; what was not made is not made for it."""
+        return Branch(dict.items(self))
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Branch:
+        new = memo[id(self)] = Branch()
+        dict.update(new, {key: copied(value, memo) for key, value in dict.items(self)})
+        return new
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
     def __eq__(self, other: object) -> bool:
         return dict(self) == (dict(other) if isinstance(other, Branch) else other)
@@ -84,6 +98,8 @@ class Items(list[Any]):
     """A list of the tree; each value is made when it is touched, and kept."""
 
     __slots__ = ()
+
+    __class__ = property(lambda self: list)
 
     def _whole(self) -> Self:
         for place in range(len(self)):
@@ -141,9 +157,19 @@ class Items(list[Any]):
         """Sort the values in place."""
         super(Items, self._whole()).sort(**how)
 
-    def copy(self) -> list[Any]:
-        """Return a list of the values."""
-        return list(self)
+    def copy(self) -> Items:
+        """Return a list of the same values; what was not made is not made for it."""
+        return Items(list.__iter__(self))
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Items:
+        new = memo[id(self)] = Items()
+        new.extend(copied(value, memo) for value in list.__iter__(self))
+        return new
+
+    def __repr__(self) -> str:
+        return repr(list(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (list(self),)
@@ -171,18 +197,27 @@ def made(value: Any) -> Any:
         return value.resolve(None)
     made = value.owner.resolve(value)
     if type(made) in (dict, list):
-        made = _lazy(made)
+        made = lazy(made)
         value.owner.remember(value, made)
     return made
 
 
-def _lazy(value: Any) -> Any:
+def lazy(value: Any) -> Any:
+    """Return dicts and lists that make their values when touched, if there are any to make."""
     if type(value) is dict:
-        return Branch((key, _lazy(each)) for key, each in value.items())
-    return Items(map(_lazy, value)) if type(value) is list else value
+        pairs = {key: lazy(each) for key, each in value.items()}
+        return Branch(pairs) if any(map(_waits, pairs.values())) else value
+    if type(value) is list:
+        items = [lazy(each) for each in value]
+        return Items(items) if any(map(_waits, items)) else value
+    return value
 
 
-def raw(tree: dict[str, Any], *, branches: bool = False, whole: bool = False) -> dict[str, Any]:
+def _waits(value: Any) -> bool:
+    return is_lazy(value) or type(value) in (Branch, Items)
+
+
+def raw(tree: Any, *, branches: bool = False, whole: bool = False) -> dict[str, Any]:
     """Return a tree as plain dicts and lists, with what is deferred in them.
 
     `branches` makes the branches among that, `whole` everything. An object that stands in several
@@ -195,13 +230,12 @@ def raw(tree: dict[str, Any], *, branches: bool = False, whole: bool = False) ->
             value = made(value)
         if id(value) in memo:
             return memo[id(value)][0]
-        # Others that are dicts are objects of asdf.
-        if type(value) in (dict, Branch) or value is tree:
+        # Others that are dicts are objects of asdf, of which the root of a tree is one.
+        root = type(value).__name__ == "AsdfObject" or value is tree
+        if type(value) in (dict, Branch) or (root and isinstance(value, dict)):
             result: Any = {}
             memo[id(value)] = result, value
-            # Of an object of asdf the entries are not where a dict has them.
-            pairs = dict.items(value) if isinstance(value, Branch) else value.items()
-            result.update((key, plain(each)) for key, each in pairs)
+            result.update((key, plain(each)) for key, each in _entries(value))
             return result
         if type(value) in (list, Items):
             result = []
@@ -212,3 +246,9 @@ def raw(tree: dict[str, Any], *, branches: bool = False, whole: bool = False) ->
 
     found: dict[str, Any] = plain(tree)
     return found
+
+
+def _entries(value: Any) -> Any:
+    """The entries of a dict as they stand; an object of asdf has them in a dict beside it."""
+    held = getattr(value, "data", value)
+    return dict.items(held) if type(held) is Branch else value.items()

@@ -10,7 +10,7 @@ tree knows stays.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -18,7 +18,7 @@ from ._core import Rows
 from .arrays import table_fault
 from .errors import FormatWarning, ValidationError, ValidationWarning, warn
 from .file import File, HduArray, child, is_lazy
-from .mapping import ITEM, ModelSchema, SchemaNode
+from .mapping import ITEM, ArrayLeaf, Keyword, ModelSchema, SchemaNode
 from .migrate import added_cards, added_columns
 from .validate import check
 
@@ -30,6 +30,11 @@ HASH = "_fits_hash"
 LONGEST = 100_000
 
 Path = tuple[str | int, ...]
+
+# Makes what stands for the data of an HDU: mapped by a leaf of the schema, or known to none.
+MakeArray = Callable[[File, int, ArrayLeaf | None], HduArray]
+# Says of a card that does not fit the schema whether its value is taken all the same.
+Reject = Callable[[Keyword, Path, Any], bool]
 
 
 class Provenance(NamedTuple):
@@ -76,6 +81,8 @@ def overlay(
     keep_invalid: bool = False,
     validate: bool = True,
     compat: bool = False,
+    array: MakeArray | None = None,
+    reject: Reject | None = None,
 ) -> dict[str, Any]:
     """Return the tree of `file` with the values that FITS overrides or adds.
 
@@ -93,12 +100,18 @@ def overlay(
         Whether cards are checked against the schema at all.
     compat
         Answer as the reference does where it is wrong: see `asdfits.open`.
+    array
+        What stands for the data of an HDU, if not a `HduArray`.
+    reject
+        What is done with a card that does not fit, in the place of `strict` and `keep_invalid`.
 
     Notes
     -----
     Nothing is read from the data: arrays are deferred until they are touched, unless `compat`.
     """
     tree = file.tree()
+    if array is None:
+        array = _strict_array if compat else _own_array
     if compat and file.product.missing_links:
         raise KeyError(f"{file.path}: the tree links to {file.product.missing_links[0]!r}")
     file.added = added_columns(file.product, schema)
@@ -108,7 +121,7 @@ def overlay(
         if file.product.has_table:
             # The reference casts every array as soon as one table is there; links alone are not cast.
             places = file.product.arrays_beside(schema_rows(schema))
-            _put_arrays(tree, file, schema, places, compat=compat)
+            _put_arrays(tree, file, schema, places, array)
         if compat:
             _put_history(tree, file, compat=True)
         return tree
@@ -116,9 +129,11 @@ def overlay(
         _warn_of_far_versions(file)
     cards, unknown, places = file.product.beside(schema_rows(schema), compat)
     cards += added_cards(file.product, schema)
-    _put_keywords(tree, file, schema, cards, strict, keep_invalid, validate)
-    placed = _put_arrays(tree, file, schema, places, check_tables=True, compat=compat)
-    _put_extra(tree, file, unknown, placed, compat=compat)
+    if reject is None:
+        reject = _Rejection(file, strict, keep_invalid)
+    _put_keywords(tree, file, schema, cards, reject if validate else None)
+    placed = _put_arrays(tree, file, schema, places, array, check_tables=not compat)
+    _put_extra(tree, file, unknown, placed, array, compat=compat)
     _put_history(tree, file, compat=compat)
     return tree
 
@@ -134,8 +149,19 @@ def metadata(file: File, schema: ModelSchema) -> dict[str, Any]:
     if is_current(file, tree, schema.name):
         keywords = schema.keywords
         cards = [c for c in cards if file.lookup(_path(keywords[c[0]].path, c[1])) is None]
-    _put_keywords(tree, file, schema, cards, strict=False, keep_invalid=True, validate=False)
+    _put_keywords(tree, file, schema, cards, None)
     return tree
+
+
+def _own_array(file: File, index: int, row: ArrayLeaf | None) -> HduArray:
+    return HduArray(file, index, None if row is None else row.node)
+
+
+def _strict_array(file: File, index: int, row: ArrayLeaf | None) -> HduArray:
+    data = HduArray(file, index, None if row is None else row.node, by_position=True)
+    if row is not None:
+        data.resolve()  # raises what is wrong with it
+    return data
 
 
 def is_current(file: File, tree: Mapping[str, Any], class_name: str) -> bool:
@@ -255,29 +281,40 @@ def _put_keywords(
     file: File,
     schema: ModelSchema,
     cards: Iterable[tuple[int, int | None, int, Any, bool, bool]],
-    strict: bool,
-    keep_invalid: bool,
-    validate: bool,
+    reject: Reject | None,
 ) -> None:
-    """Lay header values over the tree: (row, list item, HDU, value, whether it is there, and fits)."""
+    """Lay header values over the tree: (row, list item, HDU, value, whether it is there, and fits).
+
+    Without `reject` they are not checked.
+    """
     put = _Putter(tree)
     keywords = schema.keywords
-    for number, item, index, value, equal, fits in cards:
+    for number, item, _, value, equal, fits in cards:
         row = keywords[number]
         path = row.path if item is None else _path(row.path, item)
-        fault = None if fits or not validate else check(value, row.node)
-        if fault is not None:
-            message = (
-                f"While validating {'.'.join(map(str, path))} the following error occurred:\n"
-                f"{fault} ({file.path}: {file.product.hdu(index).label}, keyword {row.keyword})"
-            )
-            if strict:
-                raise ValidationError(message)
-            warn(message, ValidationWarning)
-            if not keep_invalid:
-                continue
-        if not equal:
+        taken = fits or reject is None or check(value, row.node) is None
+        if (taken or (reject is not None and reject(row, path, value))) and not equal:
             put(path, value)
+
+
+class _Rejection:
+    """Raises or warns of a card that does not fit the schema."""
+
+    def __init__(self, file: File, strict: bool, keep: bool) -> None:
+        self.file, self.strict, self.keep = file, strict, keep
+
+    def __call__(self, row: Keyword, path: Path, value: Any) -> bool:
+        item = next((part for part in path if isinstance(part, int)), None)
+        index = _find(self.file, row.hdu, item if row.in_list else None)
+        label = self.file.product.hdu(index or 0).label
+        message = (
+            f"While validating {'.'.join(map(str, path))} the following error occurred:\n"
+            f"{check(value, row.node)} ({self.file.path}: {label}, keyword {row.keyword})"
+        )
+        if self.strict:
+            raise ValidationError(message)
+        warn(message, ValidationWarning)
+        return self.keep
 
 
 def _put_arrays(
@@ -285,9 +322,9 @@ def _put_arrays(
     file: File,
     schema: ModelSchema,
     places: Iterable[tuple[int, int | None, int, int | None]],
+    array: MakeArray,
     *,
     check_tables: bool = False,
-    compat: bool = False,
 ) -> set[int]:
     """Put the data of every mapped HDU into the tree, unread; return the HDUs.
 
@@ -299,10 +336,8 @@ def _put_arrays(
     for number, item, index, node in places:
         row = schema.arrays[number]
         placed.add(index)
-        data = HduArray(file, index, row.node, by_position=compat)
-        if compat:
-            data.resolve()  # raises what is wrong with it
-        elif check_tables and index not in file.added:
+        data = array(file, index, row)
+        if check_tables and index not in file.added:
             fault = table_fault(file.product, index, row.node)
             if fault is not None:
                 label = file.product.hdu(index).label
@@ -353,6 +388,7 @@ def _put_extra(
     file: File,
     unknown: list[tuple[int, list[list[Any]]]],
     placed: set[int],
+    array: MakeArray,
     *,
     compat: bool,
 ) -> None:
@@ -362,7 +398,7 @@ def _put_extra(
     parts: dict[int, dict[str, Any]] = {index: {"header": cards} for index, cards in unknown}
     for index, (name, _) in enumerate(names):
         if index not in placed and name != "ASDF" and file.has_data(index):
-            parts.setdefault(index, {})["data"] = HduArray(file, index)
+            parts.setdefault(index, {})["data"] = array(file, index, None)
     tree.pop("extra_fits", None)
     if not parts:
         return

@@ -14,13 +14,13 @@ import numpy as np
 
 from .. import custom, mapping, overlay
 from .._core import Deferred
+from ..clone import Packer, copied, unpacked
 from ..errors import warn
 from ..file import File, Lazy, child, header_shape
 from ..history import History
 from ..mapping import ModelSchema, SchemaNode
 from ..overlay import Conflict, Provenance
 from ..validate import check
-from .clone import Packer, copied, unpacked
 from .defaults import DefaultArray, StandardDQ, default_array
 from .nodes import (
     make_branches,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import arrays, dynamicdq
+from ..clone import copied
 from ..file import Lazy
 from ..mapping import NUMPY_CODES, SchemaNode
-from .clone import copied
 
 __all__ = ["DefaultArray", "StandardDQ", "default_array"]
 

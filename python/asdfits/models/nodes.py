@@ -11,10 +11,10 @@ import numpy as np
 
 from .. import arrays
 from .._core import Deferred
+from ..clone import Packer, copied, unpacked
 from ..file import HduArray, child, is_lazy
 from ..mapping import ModelSchema, SchemaNode
 from ..validate import check
-from .clone import Packer, copied, unpacked
 
 __all__ = [
     "ListNode",

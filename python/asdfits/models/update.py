@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..clone import copied
 from ..file import HduArray, Lazy, child, is_lazy
 from ..mapping import SchemaNode
 from ..mapping import _walk as walk
-from .clone import copied
 from .nodes import Model, Node, ObjectNode, check_depth
 
 __all__ = ["update"]

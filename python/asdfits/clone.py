@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._core import Deferred, Product
-from ..custom import CORE
-from ..file import File, HduArray, Lazy
+from ._core import Deferred, Product
+from .custom import CORE
+from .file import File, HduArray, Lazy
 
 __all__ = ["Packer", "Part", "copied", "unpacked"]
 
