@@ -25,11 +25,12 @@ from .models import DataModel, JwstDataModel, model_class
 from .overlay import Conflict, Provenance
 
 if TYPE_CHECKING:
-    from . import asdf_in_fits, products
+    from . import asdf_in_fits, products, stdatamodels
     from .checks import Finding, verify
     from .compare import Difference, diff
     from .edit import update_metadata
     from .models.classes import *  # noqa: F403
+    from .stdatamodels import from_stdatamodels, to_stdatamodels
 
     __version__: str
 
@@ -49,10 +50,13 @@ __all__ = [
     "ValidationWarning",
     "asdf_in_fits",
     "diff",
+    "from_stdatamodels",
     "model_class",
     "open",
     "products",
     "read_metadata",
+    "stdatamodels",
+    "to_stdatamodels",
     "update_metadata",
     "verify",
 ]
@@ -63,6 +67,8 @@ _ROOMS = {
     "Difference": "compare",
     "Finding": "checks",
     "diff": "compare",
+    "from_stdatamodels": "stdatamodels",
+    "to_stdatamodels": "stdatamodels",
     "update_metadata": "edit",
     "verify": "checks",
 }
@@ -74,7 +80,7 @@ def _made(name: str) -> Any:
         from importlib.metadata import version  # slow to import, seldom asked for
 
         return version("asdfits")
-    if name in _ROOMS or name in ("asdf_in_fits", "products"):
+    if name in _ROOMS or name in ("asdf_in_fits", "products", "stdatamodels"):
         from importlib import import_module
 
         room = import_module(f".{_ROOMS.get(name, name)}", __name__)

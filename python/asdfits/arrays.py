@@ -23,6 +23,7 @@ __all__ = [
     "Row",
     "Table",
     "asdf_dtype",
+    "by_astropy",
     "cast",
     "has_data",
     "hdu_array",
@@ -171,7 +172,7 @@ def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
             return _table(product, index)
         if hdu.kind == "OTHER":
             return _view(product, hdu.data_at, hdu.announced, "u1")
-        return _by_astropy(product, index)
+        return by_astropy(product, index)
     except FormatError:
         raise
     except (TypeError, ValueError, OverflowError) as error:  # what numpy says of an absurd type
@@ -248,7 +249,7 @@ def _table(product: Product, index: int) -> np.ndarray[Any, Any] | None:
     row, rows, columns = product.table(index)
     hdu = product.hdu(index)
     if any(code in "PQ" for (_, code, *_), *_ in columns):
-        return _by_astropy(product, index)
+        return by_astropy(product, index)
     names: list[str] = []
     for number, ((name, *_), *_) in enumerate(columns, 1):
         names.append(name if name and name not in names else f"{name or 'col'}{number}")
@@ -315,9 +316,11 @@ def _replaced(
     return table
 
 
-def _by_astropy(product: Product, index: int) -> np.ndarray[Any, Any]:
-    """Data that astropy reads: compressed images, ASCII and variable-length tables, groups."""
+def by_astropy(product: Product, index: int) -> np.ndarray[Any, Any] | None:
+    """Return the data of an HDU as astropy reads them; None where it has none."""
     hdu = product.hdu(index)
+    if not has_data(hdu):
+        return None
     try:
         from astropy.io import fits
     except ImportError as error:
@@ -332,7 +335,7 @@ def _by_astropy(product: Product, index: int) -> np.ndarray[Any, Any]:
         whole = primary + whole
     padded = whole + bytes(-len(whole) % 2880)
     try:
-        return np.asanyarray(fits.HDUList.fromstring(padded)[min(hdu.index, 1)].data)
+        return np.asanyarray(fits.HDUList.fromstring(padded, uint=True)[min(hdu.index, 1)].data)
     except Exception as error:  # of any kind, where the header contradicts itself
         raise FormatError(
             f"{product.path}: {hdu.label}: byte {hdu.at}: astropy cannot read the data: {error!r}"

@@ -207,9 +207,9 @@ def _links_within(owner: File) -> bool:
     return mentions != sum(len(_LINK.findall(part.yaml)) for part in arrays)
 
 
-def unpacked(tree: Any, files: list[tuple[str, bytes]]) -> Any:
+def unpacked(tree: Any, files: list[tuple[str, bytes]], kind: type[File] = File) -> Any:
     """Return a packed tree with its parts deferred again; the tree is changed in place."""
-    opened = [File(Product.from_bytes(data, path)) for path, data in files]
+    opened = [kind(Product.from_bytes(data, path)) for path, data in files]
     seen: set[int] = set()
     waiting = [tree]
     while waiting:

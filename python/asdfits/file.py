@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -184,7 +184,7 @@ class File:
         self.ignore_unrecognized_tag = False
         self._lock = threading.RLock()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> File:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         with self._lock:
             self._shared = True
             other = memo[id(self)] = type(self)(self.product)

@@ -108,7 +108,7 @@ def open(  # noqa: A001  # what users call it
         raise TypeError(
             f"{path}: Model type is not specifically defined and guessing has been disabled."
         )
-    name = _guessed_class(file)
+    name = guessed_class(file)
     warn(f"model_type not found. Opening {path} as a {name}", NoTypeWarning)
     model = model_class(name)(file, strict_compat=strict_compat, **kwargs)
     del model._branch("meta")["model_type"]
@@ -159,6 +159,11 @@ def read_metadata(
         tree = overlay.metadata(file, schema)
     else:
         raise ValueError(f"Model type {model_type} not found.")
+    return metadata_dict(tree, flatten=flatten)
+
+
+def metadata_dict(tree: dict[str, Any], *, flatten: bool) -> dict[str, Any]:
+    """Return a tree as `read_metadata` gives it."""
     metadata = _plain(tree, "")
     if isinstance(metadata.get("cal_logs"), dict):
         metadata["cal_logs"] = "".join(map(_log, metadata["cal_logs"].values()))
@@ -233,11 +238,11 @@ def named_class(file: File) -> str | None:
 
 def class_of(file: File) -> str:
     """Return the class that the file names, or else the one that its SCI array suggests."""
-    return named_class(file) or _guessed_class(file)
+    return named_class(file) or guessed_class(file)
 
 
-def _guessed_class(file: File) -> str:
-    """The class that the shape of the first SCI array suggests."""
+def guessed_class(file: File) -> str:
+    """Return the class that the shape of the first SCI array suggests."""
     if not file.product.is_fits:
         return "JwstDataModel"
     product = file.product
