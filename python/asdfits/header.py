@@ -97,9 +97,12 @@ def _fresh(hdu: HduPlan, history: list[str]) -> Iterator[Card]:
     for place, wanted in enumerate(hdu.wanted.values()):
         if place == hdu.version_after and hdu.version is not None:
             yield from _version(hdu)
-        if not hdu.number and wanted.path[:-1] != section:
+        headings = wanted.headings
+        if wanted.comment is None and not hdu.number and wanted.path[:-1] != section:
             section = wanted.path[:-1]
-            yield from (("", "", ""), ("", f"        {_dotted(section)}", ""), ("", "", ""))
+            headings = (_dotted(section),)
+        for heading in headings:
+            yield from (("", "", ""), ("", f"        {heading}", ""), ("", "", ""))
         _rendered(wanted, "")  # names the card that cannot be written
         yield (wanted.keyword, wanted.value, _comment(wanted))
     if len(hdu.wanted) <= hdu.version_after and hdu.version is not None:
@@ -126,8 +129,8 @@ def _dotted(path: Iterable[Any]) -> str:
 
 
 def _comment(wanted: Wanted) -> str:
-    """What a card stands for: its place in the tree."""
-    return _dotted(wanted.path)
+    """What a card stands for, in the words of the schema; else its place in the tree."""
+    return _dotted(wanted.path) if wanted.comment is None else wanted.comment
 
 
 def _rendered(wanted: Wanted, comment: str) -> bytes:

@@ -251,4 +251,4 @@ def raw(tree: Any, *, branches: bool = False, whole: bool = False) -> dict[str, 
 def _entries(value: Any) -> Any:
     """The entries of a dict as they stand; an object of asdf has them in a dict beside it."""
     held = getattr(value, "data", value)
-    return dict.items(held) if type(held) is Branch else value.items()
+    return dict.items(held) if issubclass(type(held), Branch) else value.items()

@@ -59,6 +59,8 @@ _NO_RULE: Final = frozenset(
         "max_ndim",
         "default",
         "allow_extra_columns",
+        "title",
+        "comment",
     }
 )
 _COMBINERS: Final = ("allOf", "anyOf", "oneOf")
@@ -304,6 +306,16 @@ class SchemaNode:
     def tag(self) -> str | None:
         """Pattern of the ASDF tags that a value may have."""
         return self._raw.get("tag")
+
+    @property
+    def title(self) -> str | None:
+        """The schema's title. The compiled table has none, but a schema in JSON may."""
+        return self._raw.get("title")
+
+    @property
+    def comment(self) -> str | None:
+        """What a card says of itself: the first line of the title, or of the description."""
+        return self._raw.get("comment")
 
     @property
     def default(self) -> Any:

@@ -37,11 +37,21 @@ class Stored:
 
 
 class Wanted(NamedTuple):
-    """A card that the tree asks for."""
+    """A card that the tree asks for.
+
+    Attributes
+    ----------
+    comment : str or None
+        What the schema says of it, if it has words.
+    headings : tuple of str
+        The titles of the sections that begin with it.
+    """
 
     keyword: str
     value: Any
     path: Path
+    comment: str | None = None
+    headings: tuple[str, ...] = ()
 
 
 class HduPlan:
@@ -210,6 +220,8 @@ class _Walk:
         self._whole: set[int] = set()
         self._positions: dict[tuple[int, Path], dict[int, int]] = {}
         self._names: dict[Path, frozenset[str]] = {}
+        # Titles of the sections on the way here that have no card yet.
+        self._titles: list[str] = []
 
     def visit(self, node: SchemaNode, value: Any, path: Path, item: int | None) -> None:
         """Plan what `value` and what is below it ask for, in the order of the schema."""
@@ -219,6 +231,14 @@ class _Walk:
         if node.hdu is not None and node.is_array:
             self._array(node, value, path, item)
             return
+        titles = self._titles
+        if node.title is not None and isinstance(value, dict):
+            titles.append(node.title)
+        self._below(node, value, path, item)
+        if node.title is not None and isinstance(value, dict):
+            titles.pop()
+
+    def _below(self, node: SchemaNode, value: Any, path: Path, item: int | None) -> None:
         for part, below in node.children():
             if part == ITEM:
                 if isinstance(value, list):
@@ -250,7 +270,8 @@ class _Walk:
         keyword = str(node.keyword)
         if isinstance(value, np.generic):
             value = value.item()
-        hdu.wanted[keyword.upper()] = Wanted(keyword, value, path)
+        headings, self._titles = tuple(self._titles), []
+        hdu.wanted[keyword.upper()] = Wanted(keyword, value, path, node.comment, headings)
 
     def _array(self, node: SchemaNode, value: Any, path: Path, item: int | None) -> None:
         data = self._data(value)

@@ -51,6 +51,8 @@ def as_dict(node: SchemaNode) -> dict[str, Any]:
     """Return a schema as JSON: the facts that the table holds, without titles and descriptions."""
     found: dict[str, Any] = {}
     for word, value in node._raw.items():
+        if word in ("title", "comment"):
+            continue
         if word == "enum":
             found[word] = list(node.enum or ())
         elif word == "datatype":
@@ -195,10 +197,15 @@ class _Compiler:
                 self.enums.append(list(value))
             elif word == "datatype":
                 node[word] = self._datatype(value)
+            elif word == "title":
+                node[word] = value
             elif word not in _PROSE and not word.startswith("blend_"):
                 raise ValueError(f"{where}: {word!r} is no word of a model's schema")
         if not isinstance(node.get("type", ""), str):
             raise ValueError(f"{where}: a list of types is not known; use anyOf")
+        if "fits_keyword" in node:
+            prose = schema.get("title", schema.get("description", ""))
+            node["comment"] = str(prose).partition("\n")[0]
         self.nodes.append(node)
         return len(self.nodes) - 1
 

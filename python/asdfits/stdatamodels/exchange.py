@@ -18,7 +18,7 @@ from .. import arrays, mapping
 from ..arrays import Table
 from ..clone import Packer, unpacked
 from ..encode import asdf_datatype, table_values
-from ..file import File
+from ..file import File, Lazy
 from ..lazytree import lazy, raw
 from ..mapping import SchemaNode
 from ..models import DataModel, model_class
@@ -109,7 +109,14 @@ def from_stdatamodels(model: Any) -> DataModel:
         found.units = {name: unit for name, unit in units.items() if unit}
         return found
 
-    return kind(_moved(model, mapping.model(kind.__name__).root, File, table))
+    tree = _moved(model, mapping.model(kind.__name__).root, File, table)
+    flags = tree.get("dq")
+    found = kind(tree)
+    if flags is not None:
+        tree["dq"] = (
+            flags  # a model that is made takes them for those of its table; they are standard
+        )
+    return found
 
 
 def _moved(model: Any, root: SchemaNode, kind: type[File], converted: Converted) -> Any:
@@ -125,6 +132,8 @@ def _moved(model: Any, root: SchemaNode, kind: type[File], converted: Converted)
         elif isinstance(value, list):
             below = None if node is None else node.item(0)
             value[:] = [walked(each, below, (*path, mapping.ITEM)) for each in value]
+        elif isinstance(value, Lazy):
+            return walked(value.resolve(model), node, path)
         elif isinstance(value, np.ndarray):
             return converted(value, node, path)
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import inspect
 import logging
 import os
@@ -14,6 +15,7 @@ from functools import wraps
 from typing import Any, Final, NamedTuple
 
 import stdatamodels
+from asdf.tags.core import AsdfObject
 from astropy.io import fits
 from stdatamodels import DataModel, asdf_in_fits, fits_support
 from stdatamodels import schema as their_schema
@@ -400,6 +402,7 @@ def _replace() -> None:
             setattr(patch.owner, patch.name, new)
         else:
             _exchange(old, new)
+    copyreg.pickle(AsdfObject, tree.reduced)
     if wcs.is_fit():
         for patch in _WCS:
             _originals[id(patch.owner), patch.name] = vars(patch.owner).get(patch.name)
@@ -419,6 +422,7 @@ def _dressed(new: Function, old: Function) -> Function:
 
 
 def _restore() -> None:
+    copyreg.dispatch_table.pop(AsdfObject, None)
     for patch in (*_PATCHES, *_WCS):
         if (id(patch.owner), patch.name) not in _originals:
             continue

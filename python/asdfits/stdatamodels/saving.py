@@ -11,9 +11,11 @@ from typing import Any
 
 from stdatamodels import DataModel
 
+from ..errors import ValidationError
 from ..file import File
 from ..lazytree import made, raw
 from ..save import save_fits
+from ..validate import check
 from . import schemas
 from .tree import is_ours
 
@@ -38,9 +40,13 @@ def write(model: DataModel, path: str | os.PathLike[str], checksum: bool = False
     schema = schemas.compiled(
         type(model).__name__, model._schema, no_asdf=bool(model._no_asdf_extension)
     )
+    tree = raw(model._instance)
+    fault = check(tree, schema.mapping.root, writing=True, arrays=True)
+    if fault is not None:
+        raise ValidationError(fault)
     save_fits(
         os.path.expanduser(os.fspath(path)),
-        raw(model._instance),
+        tree,
         schema.mapping,
         _file_of(model),
         made,

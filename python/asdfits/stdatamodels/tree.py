@@ -21,7 +21,7 @@ from ..file import File, HduArray, is_lazy
 from ..lazytree import Branch, Items, lazy, made, raw
 from ..mapping import SchemaNode
 
-__all__ = ["RealArray", "RealFile", "Root", "is_ours", "pruned", "rooted"]
+__all__ = ["RealArray", "RealFile", "Root", "is_ours", "pruned", "reduced", "rooted"]
 
 _DESCRIPTIONS = {
     "software": Software,
@@ -61,8 +61,7 @@ class RealFile(File):
             kind = deferred.tag.removeprefix(CORE).rpartition("-")[0]
             value: Any
             if kind == "asdf":
-                value = AsdfObject()
-                value.data = Branch(content)
+                value = _held(Branch(content))
             elif kind in _DESCRIPTIONS:
                 value = _DESCRIPTIONS[kind]({k: _whole(each) for k, each in content.items()})
             else:
@@ -184,11 +183,23 @@ def _unpickled(tree: dict[str, Any], files: list[tuple[str, bytes]]) -> Root:
     return _root(Root({key: lazy(value) for key, value in tree.items()}), None)
 
 
+def reduced(value: AsdfObject) -> tuple[Any, ...]:
+    """Return what a copy or a pickle of asdf's object is made of, without making what is in it."""
+    if issubclass(type(value.data), Branch):
+        return _held, (value.data,)
+    found: tuple[Any, ...] = value.__reduce__()
+    return found
+
+
+def _held(data: Any) -> AsdfObject:
+    found = AsdfObject()
+    found.data = data
+    return found
+
+
 def rooted(tree: dict[str, Any], file: File | None) -> AsdfObject:
     """Return a tree as asdf has it."""
-    found = AsdfObject()
-    found.data = _root(Root(tree), file)
-    return found
+    return _held(_root(Root(tree), file))
 
 
 def is_ours(instance: Any) -> bool:
