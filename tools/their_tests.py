@@ -63,18 +63,8 @@ def sources(version: str) -> Path:
     """Return the folder of a version's source distribution."""
     folder = CACHE / f"stdatamodels-{version}"
     if not folder.exists():
-        run(
-            *(
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--no-build-isolation",
-            ),
-            *("--no-binary", "stdatamodels", "-d", CACHE, f"stdatamodels=={version}"),
-        )
+        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        run(*download, "--no-binary", "stdatamodels", "-d", CACHE, f"stdatamodels=={version}")
         with tarfile.open(CACHE / f"stdatamodels-{version}.tar.gz") as archive:
             archive.extractall(CACHE, filter="data")
     return folder
@@ -84,12 +74,9 @@ def failures(python: Path, folder: Path, *options: str) -> tuple[set[str], int]:
     """Run the tests; return those that fail, and how many there are."""
     report = folder / "report.xml"
     ignored = [f"--ignore={path}" for path in LEFT_OUT]
-    run(
-        *(python, "-m", "pytest", "-q", "--color=no", "--tb=no", "-n", "auto", *ignored, *options),
-        *("-p", "no:cacheprovider", f"--junitxml={report}", "tests"),
-        cwd=folder,
-        check=False,
-    )
+    command = [str(python), "-m", "pytest", "-q", "--color=no", "--tb=no", "-n", "auto", *ignored]
+    command += [*options, "-p", "no:cacheprovider", f"--junitxml={report}", "tests"]
+    run(*command, cwd=folder, check=False)
     cases = list(ElementTree.parse(report).iter("testcase"))
     bad = {
         f"{case.get('classname')}::{case.get('name')}"
