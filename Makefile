@@ -1,6 +1,7 @@
 # make demo       set everything up and run the main job
 # make test       set everything up and run the tests, in both languages
 # make long-test  the Python tests, the long ones too
+# make their-tests   stdatamodels' own tests on asdfits, versions 4 to 6
 # make check      what CI runs: tests, lints, types, stubs, docs, quick bench
 # make bench      asdfits beside its peers, in one run
 
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: demo test check bench lint types docs quick-bench rust-test python-test long-test install clean
+.PHONY: demo test check bench lint types docs quick-bench rust-test python-test long-test their-tests install clean
 
 demo: install
 	$(BIN)/asdfits demo demo
@@ -42,6 +43,9 @@ python-test: install
 # Every class with every edit, hundreds of killed writers: some twenty minutes.
 long-test: install
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+their-tests: install
+	$(BIN)/python tools/their_tests.py
 
 lint: $(VENV)/installed
 	cargo fmt --all --check
