@@ -34,6 +34,7 @@ from test_oracle_save import compare_saved
 fits = pytest.importorskip("astropy.io.fits")
 datamodels = pytest.importorskip("stdatamodels.jwst.datamodels")
 stdatamodels = pytest.importorskip("stdatamodels")
+asdf_in_fits = pytest.importorskip("stdatamodels.asdf_in_fits")
 accelerator = pytest.importorskip("asdfits.stdatamodels")
 fill = pytest.importorskip("fill")
 mutations = pytest.importorskip("mutations")
@@ -376,7 +377,6 @@ def test_the_file_may_be_written_over_while_arrays_live(tmp_path: Path) -> None:
 
 def test_asdf_in_fits_and_metadata_are_read_alike(tmp_path: Path) -> None:
     path = product(tmp_path)
-    asdf_in_fits = stdatamodels.asdf_in_fits
     theirs, metadata = asdf_in_fits.open(path), datamodels.read_metadata(path)
     with accelerator.accelerated(), fits.open(path) as hdus:
         ours = asdf_in_fits.open(path)
@@ -408,7 +408,7 @@ def functions() -> list[Any]:
     return [
         *(vars(model)[name] for name in ("__init__", "on_save", "to_fits")),
         *(datamodels.open, datamodels.util.open, datamodels.read_metadata),
-        *(stdatamodels.fits_support.from_fits_asdf, stdatamodels.asdf_in_fits.open),
+        *(stdatamodels.fits_support.from_fits_asdf, asdf_in_fits.open),
         *(stdatamodels.schema.merge_property_trees, CompoundModel._map_parameters),
         vars(Parameter).get("__deepcopy__"),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,8 @@ class Contestant:
         Returns what this reader says of the product, for the comparison.
     floor : bool
         Whether this is the row's floor.
+    around : callable
+        Returns a context in which it runs and answers; entering it is not timed.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Contestant:
     package: str
     answer: Callable[[], Facts] | None = None
     floor: bool = False
+    around: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ row           what is timed
 ``save``      open a product, change something or nothing, write it to another file
 ``miss``      open a product whose header was edited, beside the same product as written
 ``edit``      change one value of a product where it lies
+``drop-in``   the same with the classes of stdatamodels, by ``asdfits.stdatamodels``
 ============  =====================================================================
 
 Run ``python benches/python/run.py --help`` for the options.
@@ -49,6 +50,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import corpus
+import dropin
 import saving
 from contest import Contestant, Facts, Row, Target, Timing, seconds
 
@@ -438,7 +440,8 @@ def assert_answers(row: Row) -> list[str]:
     for contestant in row.contestants:
         if contestant.answer is not None:
             try:
-                answers[contestant.name] = contestant.answer()
+                with contestant.around():
+                    answers[contestant.name] = contestant.answer()
             except Exception as error:
                 raise AssertionError(f"{row.name}: {contestant.name}: {error!r}") from error
     if not answers:
@@ -487,7 +490,8 @@ def time_row(row: Row, repeat: int, budget: float) -> dict[str, Timing]:
         for contestant in row.contestants[first:] + row.contestants[:first]:
             timing = timings[contestant.name]
             if sum(timing.wall) < budget:
-                wall, cpu = measure(contestant.run)
+                with contestant.around():
+                    wall, cpu = measure(contestant.run)
                 timing.wall.append(wall)
                 timing.cpu.append(cpu)
     return timings
@@ -580,6 +584,11 @@ def rows(products: corpus.Corpus, wanted: Sequence[str]) -> list[Callable[[], Ro
         path = products.paths(name)[0]
         makers[f"save {name}"] = functools.partial(saving.save_row, name, path, model_facts)
         makers[f"miss {name}"] = functools.partial(saving.miss_row, name, path, model_facts)
+        makers[f"drop-in save {name}"] = functools.partial(dropin.save_row, name, path, model_facts)
+    for name in PRODUCTS:
+        path = products.paths(name)[0]
+        makers[f"drop-in open {name}"] = functools.partial(dropin.open_row, name, path, model_facts)
+    makers["drop-in wcs mos"] = functools.partial(dropin.wcs_row, products.paths("mos")[0])
     makers["edit image"] = functools.partial(saving.edit_row, products.paths("image")[0])
     return [
         maker

@@ -79,7 +79,7 @@ def _made(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version  # slow to import, seldom asked for
 
-        return version("asdfits")
+        return globals().setdefault(name, version("asdfits"))
     if name in _ROOMS or name in ("asdf_in_fits", "products", "stdatamodels"):
         from importlib import import_module
 

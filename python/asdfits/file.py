@@ -54,7 +54,7 @@ def child(container: Any, key: Any) -> Any:
         with _branches:
             value = container[key]
             if isinstance(value, Deferred):
-                value = container[key] = value.owner.resolve(value)
+                value = container[key] = value.owner.branch(value)
     return value
 
 
@@ -333,10 +333,14 @@ class File:
         found = self._custom.get(node)
         return self._plain.get(node) if found is None else found
 
+    def branch(self, deferred: Deferred) -> Any:
+        """Return a plain part of the tree as a dict or a list, in which what is below is deferred."""
+        return deferred.content(self._plain, lazy=True)
+
     def resolve(self, deferred: Deferred) -> Any:
         """Return what a deferred part of the tree stands for."""
         if deferred.plain:
-            return deferred.content(self._plain, lazy=True)
+            return self.branch(deferred)
         with self._lock:
             if not deferred.tag.startswith(custom.CORE):
                 return self._converted(deferred)

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from .clone import copied
 from .file import Lazy, is_lazy
 
-__all__ = ["Branch", "Items", "lazy", "made", "raw"]
+__all__ = ["Branch", "Items", "entries", "lazy", "made", "raw"]
 
 # Two threads that touch one place must get the same object.
 _touching: Final = threading.RLock()
@@ -235,7 +235,7 @@ def raw(tree: Any, *, branches: bool = False, whole: bool = False) -> dict[str, 
         if type(value) in (dict, Branch) or (root and isinstance(value, dict)):
             result: Any = {}
             memo[id(value)] = result, value
-            result.update((key, plain(each)) for key, each in _entries(value))
+            result.update((key, plain(each)) for key, each in entries(value))
             return result
         if type(value) in (list, Items):
             result = []
@@ -248,7 +248,7 @@ def raw(tree: Any, *, branches: bool = False, whole: bool = False) -> dict[str, 
     return found
 
 
-def _entries(value: Any) -> Any:
-    """The entries of a dict as they stand; an object of asdf has them in a dict beside it."""
+def entries(value: Any) -> Any:
+    """Return the entries of a dict as they stand; an object of asdf has them in a dict beside it."""
     held = getattr(value, "data", value)
     return dict.items(held) if issubclass(type(held), Branch) else value.items()

@@ -20,6 +20,7 @@ from ._core import Deferred, Product
 from .encode import Part, asdf_datatype, byteorder, table_values
 from .errors import MissingExtraError
 from .file import File, Lazy
+from .lazytree import entries
 
 __all__ = ["AsdfText", "Place", "Places", "asdf_text"]
 
@@ -201,7 +202,7 @@ class _Writer:
         if isinstance(value, dict):
             result: Any = {}
             self._memo[id(value)] = (value, result)
-            for key, each in value.items():
+            for key, each in entries(value):
                 each = self._prepared(each, f"{path}.{key}" if path else str(key))
                 if each is not None:
                     result[key] = each
@@ -209,7 +210,8 @@ class _Writer:
         if isinstance(value, (list, tuple)):
             result = []
             self._memo[id(value)] = (value, result)
-            result += [self._prepared(each, f"{path}.{n}") for n, each in enumerate(value)]
+            unmade = list.__iter__(value) if isinstance(value, list) else value
+            result += [self._prepared(each, f"{path}.{n}") for n, each in enumerate(unmade)]
             return result
         result = self._leaf(value, path)
         self._memo[id(value)] = (value, result)

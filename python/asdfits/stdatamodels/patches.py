@@ -394,21 +394,23 @@ def _warn_once(fault: str) -> None:
 
 
 def _replace() -> None:
+    exchanged = {}
     for patch in _PATCHES:
-        old = getattr(patch.owner, patch.name)
+        old = vars(patch.owner)[patch.name]
         _originals[id(patch.owner), patch.name] = old
         new = _dressed(patch.new, old)
         if isinstance(patch.owner, type):
             setattr(patch.owner, patch.name, new)
         else:
-            _exchange(old, new)
+            exchanged[id(old)] = new
+    _exchange(exchanged)
     copyreg.pickle(AsdfObject, tree.reduced)
-    if wcs.is_fit():
-        for patch in _WCS:
-            _originals[id(patch.owner), patch.name] = vars(patch.owner).get(patch.name)
-            setattr(patch.owner, patch.name, patch.new)
-    else:
+    if not wcs.is_fit():
         log.debug("objects of astropy.modeling are left to it: it is not the one that is known")
+        return
+    for patch in _WCS:
+        _originals[id(patch.owner), patch.name] = vars(patch.owner).get(patch.name)
+        setattr(patch.owner, patch.name, patch.new)
 
 
 def _dressed(new: Function, old: Function) -> Function:
@@ -423,6 +425,7 @@ def _dressed(new: Function, old: Function) -> Function:
 
 def _restore() -> None:
     copyreg.dispatch_table.pop(AsdfObject, None)
+    exchanged = {}
     for patch in (*_PATCHES, *_WCS):
         if (id(patch.owner), patch.name) not in _originals:
             continue
@@ -432,12 +435,19 @@ def _restore() -> None:
         elif isinstance(patch.owner, type):
             setattr(patch.owner, patch.name, old)
         else:
-            _exchange(getattr(patch.owner, patch.name), old)
+            exchanged[id(vars(patch.owner)[patch.name])] = old
+    _exchange(exchanged)
 
 
-def _exchange(old: Function, new: Function) -> None:
-    """Put `new` wherever a module has `old`, as modules import functions by name."""
+def _exchange(functions: dict[int, Function]) -> None:
+    """Put new functions wherever a module has the old ones, as modules import functions by name.
+
+    Parameters
+    ----------
+    functions
+        The id of an old function -> the new one. The old ones live as long as this runs.
+    """
     for module in list(sys.modules.values()):
         for name, value in list(getattr(module, "__dict__", {}).items()):
-            if value is old and module.__name__ != __name__:
-                setattr(module, name, new)
+            if id(value) in functions and module.__name__ != __name__:
+                setattr(module, name, functions[id(value)])

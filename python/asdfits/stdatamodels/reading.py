@@ -20,8 +20,8 @@ from stdatamodels.jwst.datamodels import util
 
 from .. import io, migrate
 from .._core import Product
-from ..file import File, child
-from ..lazytree import lazy, made
+from ..file import File
+from ..lazytree import made
 from ..mapping import ArrayLeaf, Keyword, ModelSchema
 from ..overlay import is_current, metadata, overlay
 from . import schemas
@@ -191,11 +191,12 @@ def read(
         rejected.append((list(path), value, compiled.leaves[row.path]))
         return switches.pass_invalid_values
 
+    file.tags = {}
     tree = overlay(file, compiled.mapping, compat=True, array=array, reject=reject)
     if file.product.commentary(0, "HISTORY"):
-        entries = child(tree["history"], "entries")
-        tree["history"]["entries"] = list(map(HistoryEntry, entries))
-    root = rooted({key: lazy(value) for key, value in tree.items()}, file)
+        tree["history"]["entries"] = list(map(HistoryEntry, tree["history"]["entries"]))
+    root = rooted({key: file.dressed(value) for key, value in tree.items()}, file)
+    file.tags = None
     state = model.__dict__
     state["_asdf"] = asdf_file(root, file, switches.ignore_missing_extensions)
     state["_instance"] = root

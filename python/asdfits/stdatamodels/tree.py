@@ -37,37 +37,55 @@ class RealFile(File):
     ----------
     in_memory : astropy.io.fits.HDUList or None
         HDUs in memory that the tree belongs to, in the place of those of a file.
+    tags : dict or None
+        While headers are laid over the tree, the tags of the branches that were made for it.
     """
 
-    __slots__ = ("in_memory",)
+    __slots__ = ("in_memory", "tags")
 
     def __init__(self, product: Product, in_memory: Any = None) -> None:
         super().__init__(product)
         self.in_memory = in_memory
+        self.tags: dict[int, tuple[Any, str]] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         other = super().__deepcopy__(memo)
         other.in_memory = self.in_memory
         return other
 
+    def branch(self, deferred: Deferred) -> Any:
+        """Return a plain part of the tree as a dict or a list, in which what is below is deferred."""
+        content = super().branch(deferred)
+        if type(content) not in (dict, list):
+            return raw(content)  # an alias of it was touched
+        if self.tags is not None:
+            self.tags[id(content)] = content, deferred.tag
+        return content
+
     def resolve(self, deferred: Deferred) -> Any:
         """Return what a deferred part of the tree stands for."""
         if not deferred.plain:
             return super().resolve(deferred)
         with self._lock:
-            content = deferred.content(self._plain, lazy=True)
+            content = super().branch(deferred)
             if type(content) not in (dict, list):
                 return content  # an alias of it was met before
-            kind = deferred.tag.removeprefix(CORE).rpartition("-")[0]
-            value: Any
-            if kind == "asdf":
-                value = _held(Branch(content))
-            elif kind in _DESCRIPTIONS:
-                value = _DESCRIPTIONS[kind]({k: _whole(each) for k, each in content.items()})
-            else:
-                value = lazy(content)
+            value = self.dressed(content, deferred.tag)
             self.remember(deferred, value)
             return value
+
+    def dressed(self, content: Any, tag: str = "") -> Any:
+        """Return a dict or a list of the tree as asdf has it under a tag, made when it is touched."""
+        if self.tags is not None:
+            tag = self.tags.get(id(content), (None, tag))[1]
+        kind = tag.removeprefix(CORE).rpartition("-")[0]
+        if kind in _DESCRIPTIONS and type(content) is dict:
+            return _DESCRIPTIONS[kind]({key: _whole(each) for key, each in content.items()})
+        if type(content) is dict:
+            content = lazy({key: self.dressed(each) for key, each in content.items()})
+        elif type(content) is list:
+            content = lazy([self.dressed(each) for each in content])
+        return held(Branch(content)) if kind == "asdf" else content
 
     def array(self, index: int) -> np.ndarray[Any, Any] | None:
         """Return the data of an HDU, tables as astropy has them; the same array each time."""
@@ -186,12 +204,13 @@ def _unpickled(tree: dict[str, Any], files: list[tuple[str, bytes]]) -> Root:
 def reduced(value: AsdfObject) -> tuple[Any, ...]:
     """Return what a copy or a pickle of asdf's object is made of, without making what is in it."""
     if issubclass(type(value.data), Branch):
-        return _held, (value.data,)
+        return held, (value.data,)
     found: tuple[Any, ...] = value.__reduce__()
     return found
 
 
-def _held(data: Any) -> AsdfObject:
+def held(data: Any) -> AsdfObject:
+    """Return asdf's object with these entries."""
     found = AsdfObject()
     found.data = data
     return found
@@ -199,7 +218,7 @@ def _held(data: Any) -> AsdfObject:
 
 def rooted(tree: dict[str, Any], file: File | None) -> AsdfObject:
     """Return a tree as asdf has it."""
-    return _held(_root(Root(tree), file))
+    return held(_root(Root(tree), file))
 
 
 def is_ours(instance: Any) -> bool:
