@@ -258,17 +258,17 @@ def test_without_astropy_data_that_it_reads_name_the_extra(
 ) -> None:
     from astropy.io import fits
 
-    path = tmp_path / "packed.fits"
-    packed = fits.CompImageHDU(np.arange(64, dtype="i4").reshape(8, 8), name="SCI")
+    path = tmp_path / "listed.fits"
+    table = fits.TableHDU.from_columns([fits.Column("A", "I4", array=np.arange(3))], name="LIST")
     primary = fits.PrimaryHDU()
     primary.header["DATAMODL"] = "ImageModel"
-    fits.HDUList([primary, packed]).writeto(path)
+    fits.HDUList([primary, table]).writeto(path)
     monkeypatch.setitem(sys.modules, "astropy.io", None)
     model = asdfits.open(path)
-    with pytest.raises(asdfits.MissingExtraError, match=r"HDU 1 \(SCI,1\): COMPRESSED data"):
-        model.data  # noqa: B018
+    with pytest.raises(asdfits.MissingExtraError, match=r"HDU 1 \(LIST,1\): TABLE data"):
+        model.extra_fits.LIST.data  # noqa: B018
     monkeypatch.undo()
-    assert model.data.tolist() == np.arange(64).reshape(8, 8).tolist()
+    assert model.extra_fits.LIST.data["A"].tolist() == [0, 1, 2]
 
 
 # -- old standards ------------------------------------------------------------------------------

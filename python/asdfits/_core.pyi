@@ -152,9 +152,14 @@ class Product:
     def header_bytes(self, index: int) -> bytes:
         """Return the raw bytes of a header, padding included."""
     def image(self, index: int) -> tuple[int, list[int], float, float, int | None]:
-        """Return (BITPIX, shape, BSCALE, BZERO, BLANK) of an image."""
+        """Return (BITPIX, shape, BSCALE, BZERO, BLANK) of an image, compressed or not."""
     def table(self, index: int) -> tuple[int, int, list[_Column]]:
         """Return (bytes of a row, rows, columns) of a binary table."""
+    def decompress(self, index: int, flip: bool) -> Region:
+        """Return the pixels of a compressed image as its ZBITPIX says, in native byte order.
+
+        With `flip` the top bit of integers is flipped, as the unsigned convention asks for.
+        """
     def region(self, at: int, length: int) -> Region:
         """Return writable memory over `length` bytes from byte `at`."""
     def header_hash(self) -> tuple[str, list[int]]:

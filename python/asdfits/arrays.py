@@ -28,6 +28,8 @@ __all__ = [
     "has_data",
     "hdu_array",
     "image_values",
+    "packed_dtype",
+    "shape_of",
     "stored_dtype",
     "table_fault",
 ]
@@ -152,6 +154,20 @@ def has_data(hdu: Hdu) -> bool:
     return hdu.announced > 0 or (hdu.kind in kinds and bool(hdu.shape))
 
 
+def shape_of(product: Product, index: int) -> list[int] | None:
+    """Return the shape of an image or a table by its header; None where only the data tell.
+
+    Raises
+    ------
+    FormatError
+        The header of a compressed image contradicts itself.
+    """
+    hdu = product.hdu(index)
+    if hdu.kind in ("PRIMARY", "IMAGE", "COMPRESSED"):
+        return product.image(index)[1]
+    return hdu.shape[:1] if hdu.kind == "BINTABLE" else None
+
+
 def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
     """Return the data of an HDU; None where it has none.
 
@@ -170,6 +186,8 @@ def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
             return _image(product, index)
         if hdu.kind == "BINTABLE":
             return _table(product, index)
+        if hdu.kind == "COMPRESSED":
+            return _compressed(product, index)
         if hdu.kind == "OTHER":
             return _view(product, hdu.data_at, hdu.announced, "u1")
         return by_astropy(product, index)
@@ -189,6 +207,16 @@ def _image(product: Product, index: int) -> np.ndarray[Any, Any]:
     hdu = product.hdu(index)
     stored = _view(product, hdu.data_at, hdu.announced, STORED[bitpix]).reshape(shape)
     return image_values(stored, scale, zero, blank)
+
+
+def _compressed(product: Product, index: int) -> np.ndarray[Any, Any] | None:
+    bitpix, shape, scale, zero, blank = product.image(index)
+    if not shape:
+        return None
+    dtype, unsigned = _unpacked_type(bitpix, scale, zero)
+    region = product.decompress(index, unsigned)
+    pixels = np.frombuffer(memoryview(region), dtype).reshape(shape)
+    return pixels if unsigned else image_values(pixels, scale, zero, blank)
 
 
 def image_values(
@@ -228,6 +256,23 @@ def stored_dtype(product: Product, index: int) -> np.dtype[Any] | None:
         return stored
     values = _offset_integers(np.empty(0, stored), scale, zero)
     return None if values is None else values.dtype
+
+
+def packed_dtype(product: Product, index: int) -> np.dtype[Any] | None:
+    """Return the type of a compressed image; None for other HDUs, and where values are computed."""
+    if product.hdu(index).kind != "COMPRESSED":
+        return None
+    bitpix, _, scale, zero, blank = product.image(index)
+    dtype, unsigned = _unpacked_type(bitpix, scale, zero)
+    plain = scale == 1 and zero == 0 and (blank is None or bitpix < 0)
+    return dtype if unsigned or plain else None
+
+
+def _unpacked_type(bitpix: int, scale: float, zero: float) -> tuple[np.dtype[Any], bool]:
+    """The type of unpacked numbers, and whether it is that of integers stored with an offset."""
+    stored = np.dtype(STORED[bitpix])
+    unsigned = _offset_integers(np.empty(0, stored), scale, zero)
+    return (stored.newbyteorder("="), False) if unsigned is None else (unsigned.dtype, True)
 
 
 def _offset_integers(

@@ -143,12 +143,15 @@ def _sums(product: Product, index: int) -> Iterator[Finding]:
 
 
 def _data(product: Product, index: int) -> Iterator[Finding]:
-    """Look at data that lie as they are; those that must be unpacked are left alone."""
+    """Look at data that lie as they are and unpack compressed images; others are left alone."""
     hdu = product.hdu(index)
-    if hdu.kind not in _PLAIN_KINDS or hdu.data_len < hdu.announced:
+    packed = hdu.kind == "COMPRESSED" and arrays.has_data(hdu)
+    if not (packed or hdu.kind in _PLAIN_KINDS) or hdu.data_len < hdu.announced:
         return
     try:
-        if hdu.kind == "BINTABLE":
+        if packed:
+            product.decompress(index, False)
+        elif hdu.kind == "BINTABLE":
             product.table(index)
         else:
             product.image(index)
@@ -202,8 +205,11 @@ def _links(file: File) -> Iterator[Finding]:
         if index is None:
             continue  # told of by the layout
         hdu = file.product.hdu(index)
-        found = hdu.shape[:1] if hdu.kind == "BINTABLE" else hdu.shape
-        if hdu.kind in _PLAIN_KINDS and list(spec.get("shape", found)) != found:
+        try:
+            found = arrays.shape_of(file.product, index)
+        except FormatError:
+            continue  # told of where data are looked at
+        if found is not None and list(spec.get("shape", found)) != found:
             yield Finding(
                 "link",
                 f"{file.path}: {hdu.label}: byte {hdu.at}: the data have the shape {found}, the tree "
@@ -285,14 +291,15 @@ def _array_faults(file: File, schema: ModelSchema) -> Iterator[Finding]:
     for number, _, index, _ in product.arrays_beside(overlay.schema_rows(schema)):
         node = schema.arrays[number].node
         hdu = product.hdu(index)
-        if hdu.kind not in ("IMAGE", "BINTABLE") or not arrays.has_data(hdu):
+        if hdu.kind not in ("IMAGE", "COMPRESSED", "BINTABLE") or not arrays.has_data(hdu):
             continue
         try:
             fault = arrays.table_fault(product, index, node)
+            shape = arrays.shape_of(product, index)
         except FormatError:
             continue  # told of where data are looked at
-        if hdu.kind == "IMAGE":
-            ndim = len(hdu.shape)
+        if hdu.kind != "BINTABLE" and shape is not None:
+            ndim = len(shape)
             if node.ndim not in (None, ndim):
                 fault = f"found {ndim} dimensions, expected {node.ndim}"
             elif node.max_ndim is not None and ndim > node.max_ndim:

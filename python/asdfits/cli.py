@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from . import __version__, overlay, render
+from . import __version__, arrays, overlay, render
 from .checks import Finding, verify
 from .compare import diff
 from .errors import FormatError, MissingExtraError
@@ -292,8 +292,19 @@ def _hdu_lines(file: File) -> list[str]:
         shape = " x ".join(map(str, hdu.shape)) or "-"
         if hdu.kind == "BINTABLE" and len(hdu.shape) == 2:
             shape = f"{hdu.shape[0]} rows of {hdu.shape[1]} bytes"
+        elif hdu.kind == "COMPRESSED":
+            shape = _packed_shape(file, hdu.index)
         lines.append(f"{hdu.index:>3} {hdu.name:<16} {hdu.version:>3}  {hdu.kind:<11} {shape}")
     return lines
+
+
+def _packed_shape(file: File, index: int) -> str:
+    """The shape of a compressed image and how it is compressed, as far as its header tells."""
+    try:
+        shape = " x ".join(map(str, arrays.shape_of(file.product, index) or ())) or "-"
+    except FormatError:
+        shape = "?"  # `verify` says why
+    return f"{shape}, {file.product.value(index, 'ZCMPTYPE')}"
 
 
 def _tree(options: argparse.Namespace) -> int:

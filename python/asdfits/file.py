@@ -123,7 +123,9 @@ def header_shape(value: Any) -> tuple[int, ...] | None:
     if not isinstance(value, HduArray):
         return None
     hdu = value.file.product.hdu(value.index)
-    return tuple(hdu.shape) or None if hdu.kind in ("IMAGE", "PRIMARY") else None
+    if hdu.kind == "BINTABLE":
+        return None
+    return tuple(arrays.shape_of(value.file.product, value.index) or ()) or None
 
 
 class File:
@@ -313,6 +315,9 @@ class File:
         stored = arrays.stored_dtype(self.product, index)
         if stored is not None:
             return stored, tuple(self.product.hdu(index).shape)
+        packed = arrays.packed_dtype(self.product, index)
+        if packed is not None:
+            return packed, tuple(arrays.shape_of(self.product, index) or ())
         array = self.array(index)
         return (np.dtype("u1"), (0,)) if array is None else (array.dtype, array.shape)
 

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::asdf::{AsdfFile, Block};
-use crate::fits::{Hdu, header_hash};
-use crate::{Error, Layout, Result, Source};
+use crate::fits::{Compressed, Hdu, header_hash};
+use crate::{Error, Layout, Region, Result, Source};
 
 /// A FITS or ASDF file whose structure and tree have been read; its data have not.
 #[derive(Debug)]
@@ -118,6 +118,13 @@ impl Product {
             Error::format(at, message)
         })?;
         Ok((at, block))
+    }
+
+    /// The pixels of a compressed image, in native byte order; see [`Compressed::decode`].
+    pub fn decompress(&self, hdu: &Hdu, flip: bool) -> Result<Region> {
+        let bytes = self.source.bytes();
+        let image = Compressed::read(hdu, &hdu.header(bytes))?;
+        Ok(image.decode(bytes, hdu, flip)?.into_region())
     }
 
     /// The error with the name of the HDU in which its byte lies.

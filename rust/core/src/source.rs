@@ -12,8 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
-use memmap2::{Mmap, MmapOptions, MmapRaw};
+use flate2::bufread::GzDecoder;
+use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
 
 use crate::{Error, ErrorKind, Result, disk};
 
@@ -193,18 +193,43 @@ fn map(file: &File) -> Result<(Mmap, MmapRaw)> {
     Ok((view, pages.into()))
 }
 
-/// Decompresses gzip members one after the other; memory grows with what comes out.
+/// Deflate makes at most this many bytes of one.
+const DEFLATE_RATIO: usize = 1032;
+
+/// Decompresses gzip members one after the other; zeros may follow, as on a tape.
+///
+/// Memory grows with what comes out. The first guess is what the last member says that it holds, where
+/// that many bytes can come from the file at all.
 fn gunzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    MultiGzDecoder::new(bytes)
-        .read_to_end(&mut out)
-        .map_err(|error| Error {
-            kind: ErrorKind::Format,
-            at: None,
-            hdu: None,
-            errno: None,
-            message: format!("the gzip data break off after {} bytes: {error}", out.len()),
-        })?;
+    let length = bytes.last_chunk().copied().map_or(0, u32::from_le_bytes);
+    let guess = usize::try_from(length).unwrap_or(0);
+    if guess <= bytes.len().saturating_mul(DEFLATE_RATIO) {
+        // Without it the buffer grows step by step.
+        let _ = out.try_reserve_exact(guess);
+    }
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let at = bytes.len().saturating_sub(rest.len());
+        if !rest.starts_with(GZIP) {
+            let message = format!(
+                "found {} bytes after the gzip data, expected more gzip data or zeros",
+                rest.len()
+            );
+            return Err(Error::format(at as u64, message));
+        }
+        let mut member = GzDecoder::new(rest);
+        if let Err(error) = member.read_to_end(&mut out) {
+            let message = format!("the gzip data break off after {} bytes: {error}", out.len());
+            return Err(Error {
+                at: None,
+                ..Error::format(0, message)
+            });
+        }
+        rest = member.into_inner();
+        let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
+        rest = rest.get(zeros..).unwrap_or_default();
+    }
     Ok(out)
 }
 
@@ -238,6 +263,16 @@ impl Region {
         let memory = Memory::Owned(Box::into_raw(bytes.into_boxed_slice()));
         Self {
             memory,
+            start: 0,
+            length,
+        }
+    }
+
+    /// Pages made in memory, in the form of bytes of a file.
+    pub fn from_pages(pages: MmapMut) -> Self {
+        let length = pages.len();
+        Self {
+            memory: Memory::Pages(Arc::new(pages.into())),
             start: 0,
             length,
         }

@@ -253,10 +253,11 @@ impl Product {
         ))
     }
 
-    /// (bitpix, shape, BSCALE, BZERO, BLANK) of an image HDU.
+    /// (bitpix, shape, BSCALE, BZERO, BLANK) of an image HDU, compressed or not.
     fn image(&self, index: usize) -> PyResult<ImageFacts> {
         let hdu = self.inner.hdu(index)?;
-        let image = Image::read(hdu, &hdu.header(self.inner.product.source.bytes()));
+        let image = Image::read(hdu, &hdu.header(self.inner.product.source.bytes()))
+            .map_err(|error| self.inner.error(&error))?;
         Ok((
             image.bitpix,
             image.shape,
@@ -276,6 +277,15 @@ impl Product {
             (fixed, c.unit, c.scale, c.zero, c.null)
         });
         Ok((table.row, table.rows, columns.collect()))
+    }
+
+    /// The pixels of a compressed image in memory of their own, in native byte order.
+    fn decompress(&self, py: Python<'_>, index: usize, flip: bool) -> PyResult<Region> {
+        let hdu = self.inner.hdu(index)?;
+        let pixels = py
+            .detach(|| self.inner.product.decompress(hdu, flip))
+            .map_err(|error| self.inner.error(&error))?;
+        Ok(Region::new(pixels))
     }
 
     /// Writable memory over `length` bytes of the file.

@@ -1,7 +1,7 @@
 //! An image: its type, shape and scaling.
 
-use super::Hdu;
-use super::Header;
+use super::{Hdu, Header, Kind};
+use crate::Result;
 
 /// What the bytes of an image stand for (FITS 4.0 §5, §4.4.2.5).
 #[derive(Debug, Clone, PartialEq)]
@@ -19,14 +19,17 @@ pub struct Image {
 }
 
 impl Image {
-    /// Reads the image keywords of an HDU.
-    pub fn read(hdu: &Hdu, header: &Header<'_>) -> Self {
-        Self {
+    /// Reads the image keywords of an HDU, those of a compressed image where it is one.
+    pub fn read(hdu: &Hdu, header: &Header<'_>) -> Result<Self> {
+        if hdu.kind == Kind::Compressed {
+            return Self::read_compressed(hdu, header);
+        }
+        Ok(Self {
             bitpix: hdu.bitpix,
             shape: hdu.axes.iter().rev().copied().collect(),
             scale: header.number("BSCALE").unwrap_or(1.0),
             zero: header.number("BZERO").unwrap_or(0.0),
             blank: header.integer("BLANK"),
-        }
+        })
     }
 }

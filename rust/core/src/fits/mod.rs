@@ -1,10 +1,12 @@
 //! FITS: cards, headers, HDUs, images, tables and the header hash (FITS 4.0).
 //!
 //! The order of the rooms is the order of the file: a [`card`] is 80 bytes, a [`header`] is cards up
-//! to END, an [`hdu`] is a header and its data, which an [`image`] or a [`table`] describes.
+//! to END, an [`hdu`] is a header and its data, which an [`image`] or a [`table`] describes. A
+//! [`compressed`] image is a table that stands for an image.
 
 pub mod card;
 pub mod checksum;
+pub mod compressed;
 pub mod hash;
 pub mod hdu;
 pub mod header;
@@ -13,6 +15,7 @@ pub mod render;
 pub mod table;
 
 pub use card::{Card, Value};
+pub use compressed::Compressed;
 pub use hash::{header_hash, sha256};
 pub use hdu::{Hdu, Kind};
 pub use header::Header;
