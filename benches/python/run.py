@@ -16,6 +16,7 @@ row           what is timed
 ``miss``      open a product whose header was edited, beside the same product as written
 ``edit``      change one value of a product where it lies
 ``drop-in``   the same with the classes of stdatamodels, by ``asdfits.stdatamodels``
+``unpack``    read a compressed image or a ``.fits.gz``
 ============  =====================================================================
 
 Run ``python benches/python/run.py --help`` for the options.
@@ -49,6 +50,7 @@ import numpy as np
 # The script's own directory comes first when it is run by its name, but not as a module.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import compressed
 import corpus
 import dropin
 import saving
@@ -571,7 +573,7 @@ def processor() -> str:
 # The run
 
 
-def rows(products: corpus.Corpus, wanted: Sequence[str]) -> list[Callable[[], Row]]:
+def rows(products: corpus.Corpus, wanted: Sequence[str], *, quick: bool) -> list[Callable[[], Row]]:
     """Return what makes each row, in the order in which they are run.
 
     Rows are made late: each reads its product, and may never be asked for.
@@ -590,6 +592,7 @@ def rows(products: corpus.Corpus, wanted: Sequence[str]) -> list[Callable[[], Ro
         makers[f"drop-in open {name}"] = functools.partial(dropin.open_row, name, path, model_facts)
     makers["drop-in wcs mos"] = functools.partial(dropin.wcs_row, products.paths("mos")[0])
     makers["edit image"] = functools.partial(saving.edit_row, products.paths("image")[0])
+    makers.update(compressed.makers(quick=quick))
     return [
         maker
         for name, maker in makers.items()
@@ -672,7 +675,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("asdfits is not installed; --peers-only measures the others")
         return 2
     products = corpus.at(options.dir, quick=options.quick)
-    makers = rows(products, options.only)
+    makers = rows(products, options.only, quick=options.quick)
     if not makers:
         parser.error(f"no row is called {' or '.join(options.only)}")
     corpus.make(products, PRODUCTS)
