@@ -89,7 +89,7 @@ class RealFile(File):
 
     def array(self, index: int) -> np.ndarray[Any, Any] | None:
         """Return the data of an HDU, tables as astropy has them; the same array each time."""
-        if self.product.hdu(index).kind in ("PRIMARY", "IMAGE"):
+        if self.product.hdu(index).kind in ("PRIMARY", "IMAGE", "COMPRESSED"):
             return super().array(index)
         with self._lock:
             if index not in self._arrays:
