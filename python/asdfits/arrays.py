@@ -2,17 +2,19 @@
 
 An image whose stored numbers are its values is a view of the mapped file, big-endian as FITS has it,
 writable without changing the file. Where values must be computed (the unsigned convention, BSCALE,
-BLANK, logical columns) the array is a fresh one in native byte order.
+BLANK, logical columns), or native numbers are asked for, the array is a fresh one in native byte order:
+see `pixels`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._core import Hdu, Product
+from . import pixels
+from ._core import Hdu, Product, Region
 from .errors import FormatError, MissingExtraError
 from .mapping import NUMPY_CODES, SchemaNode
 from .mapping import Column as SchemaColumn
@@ -31,6 +33,7 @@ __all__ = [
     "packed_dtype",
     "shape_of",
     "stored_dtype",
+    "stored_image",
     "table_fault",
 ]
 
@@ -168,8 +171,10 @@ def shape_of(product: Product, index: int) -> list[int] | None:
     return hdu.shape[:1] if hdu.kind == "BINTABLE" else None
 
 
-def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
-    """Return the data of an HDU; None where it has none.
+def hdu_array(
+    product: Product, index: int, *, native: bool = False
+) -> np.ndarray[Any, Any] | None:
+    """Return the data of an HDU, in native byte order if asked for; None where it has none.
 
     Raises
     ------
@@ -183,14 +188,15 @@ def hdu_array(product: Product, index: int) -> np.ndarray[Any, Any] | None:
         return None
     try:
         if hdu.kind in ("PRIMARY", "IMAGE"):
-            return _image(product, index)
+            return _image(product, index, native=native)
         if hdu.kind == "BINTABLE":
-            return _table(product, index)
+            return _table(product, index, native=native)
         if hdu.kind == "COMPRESSED":
             return _compressed(product, index)
         if hdu.kind == "OTHER":
             return _view(product, hdu.data_at, hdu.announced, "u1")
-        return by_astropy(product, index)
+        array = by_astropy(product, index)
+        return pixels.native_array(array) if native and array is not None else array
     except FormatError:
         raise
     except (TypeError, ValueError, OverflowError) as error:  # what numpy says of an absurd type
@@ -202,11 +208,34 @@ def _view(product: Product, at: int, length: int, dtype: Any) -> np.ndarray[Any,
     return np.frombuffer(memoryview(product.region(at, length)), dtype)
 
 
-def _image(product: Product, index: int) -> np.ndarray[Any, Any]:
+def _image(product: Product, index: int, *, native: bool) -> np.ndarray[Any, Any]:
+    bitpix, shape, scale, zero, blank = product.image(index)
+    if scale == 1 and zero == 0 and (blank is None or bitpix < 0) and (not native or bitpix == 8):
+        hdu = product.hdu(index)
+        return _view(product, hdu.data_at, hdu.announced, STORED[bitpix]).reshape(shape)
+    stored = stored_image(product, index)
+    return stored.values() if native else _as_stored(stored)
+
+
+def _as_stored(stored: pixels.Stored) -> np.ndarray[Any, Any]:
+    """Values in native byte order; scaled floats in that of the file, as astropy has them."""
+    kind = stored.array.dtype
+    return stored.values().astype(kind if kind.kind == "f" else stored.dtype, copy=False)
+
+
+def stored_image(product: Product, index: int) -> pixels.Stored:
+    """Return the numbers of an image as the file has them, whatever was written to arrays over it.
+
+    Raises
+    ------
+    FormatError
+        The file ends before the data do.
+    """
     bitpix, shape, scale, zero, blank = product.image(index)
     hdu = product.hdu(index)
-    stored = _view(product, hdu.data_at, hdu.announced, STORED[bitpix]).reshape(shape)
-    return image_values(stored, scale, zero, blank)
+    region = product.unchanged(hdu.data_at, hdu.announced)
+    stored = np.frombuffer(memoryview(region), STORED[bitpix]).reshape(shape)
+    return pixels.image(stored, scale, zero, blank, region)
 
 
 def _compressed(product: Product, index: int) -> np.ndarray[Any, Any] | None:
@@ -215,30 +244,21 @@ def _compressed(product: Product, index: int) -> np.ndarray[Any, Any] | None:
         return None
     dtype, unsigned = _unpacked_type(bitpix, scale, zero)
     region = product.decompress(index, unsigned)
-    pixels = np.frombuffer(memoryview(region), dtype).reshape(shape)
-    return pixels if unsigned else image_values(pixels, scale, zero, blank)
+    values = np.frombuffer(memoryview(region), dtype).reshape(shape)
+    if packed_dtype(product, index) is not None:
+        return values
+    # The loops that compute values take numbers as files have them.
+    big = values.astype(values.dtype.newbyteorder(">"))
+    return pixels.image(big, scale, zero, blank).values()
 
 
 def image_values(
     stored: np.ndarray[Any, Any], scale: float, zero: float, blank: int | None
 ) -> np.ndarray[Any, Any]:
-    """Return what the stored numbers of an image stand for: themselves, where they do."""
-    integers = stored.dtype.kind in "iu"
-    if scale == 1 and zero == 0 and (blank is None or not integers):
+    """Return what the big-endian numbers of an image stand for: themselves, where they do."""
+    if scale == 1 and zero == 0 and (blank is None or stored.dtype.kind not in "iu"):
         return stored
-    unsigned = _offset_integers(stored, scale, zero)
-    if unsigned is not None:
-        return unsigned
-    # FITS 4.0 §4.4.2.5; single precision holds every 16-bit integer.
-    single = integers and stored.dtype.itemsize <= 2
-    values = stored.astype("f4" if single else "f8" if integers else stored.dtype)
-    if scale != 1:
-        values *= scale
-    if zero != 0:
-        values += zero
-    if blank is not None and integers:
-        values[stored == blank] = np.nan
-    return values
+    return _as_stored(pixels.image(stored, scale, zero, blank))
 
 
 def stored_dtype(product: Product, index: int) -> np.dtype[Any] | None:
@@ -254,8 +274,7 @@ def stored_dtype(product: Product, index: int) -> np.dtype[Any] | None:
         return None
     if zero == 0:
         return stored
-    values = _offset_integers(np.empty(0, stored), scale, zero)
-    return None if values is None else values.dtype
+    return pixels.unsigned(stored, scale, zero)
 
 
 def packed_dtype(product: Product, index: int) -> np.dtype[Any] | None:
@@ -271,26 +290,11 @@ def packed_dtype(product: Product, index: int) -> np.dtype[Any] | None:
 def _unpacked_type(bitpix: int, scale: float, zero: float) -> tuple[np.dtype[Any], bool]:
     """The type of unpacked numbers, and whether it is that of integers stored with an offset."""
     stored = np.dtype(STORED[bitpix])
-    unsigned = _offset_integers(np.empty(0, stored), scale, zero)
-    return (stored.newbyteorder("="), False) if unsigned is None else (unsigned.dtype, True)
+    unsigned = pixels.unsigned(stored, scale, zero)
+    return (stored.newbyteorder("="), False) if unsigned is None else (unsigned, True)
 
 
-def _offset_integers(
-    stored: np.ndarray[Any, Any], scale: float, zero: float
-) -> np.ndarray[Any, Any] | None:
-    """The values of integers stored with an offset of half their range (FITS 4.0 table 11)."""
-    bits = stored.dtype.itemsize * 8
-    if scale != 1 or stored.dtype.kind not in "iu" or abs(zero) != 2 ** (bits - 1):
-        return None
-    if (bits == 8) != (zero < 0):
-        return None
-    # Adding half the range modulo the range flips the highest bit.
-    flipped = stored.view(f">u{bits // 8}") ^ np.array(2 ** (bits - 1), f"u{bits // 8}")
-    native = flipped.astype(f"u{bits // 8}", copy=False)
-    return native.view("i1") if bits == 8 else native
-
-
-def _table(product: Product, index: int) -> np.ndarray[Any, Any] | None:
+def _table(product: Product, index: int, *, native: bool) -> np.ndarray[Any, Any] | None:
     row, rows, columns = product.table(index)
     hdu = product.hdu(index)
     if any(code in "PQ" for (_, code, *_), *_ in columns):
@@ -301,13 +305,18 @@ def _table(product: Product, index: int) -> np.ndarray[Any, Any] | None:
     formats = [_cell(code, repeat, dims) for (_, code, repeat, _, _, dims), *_ in columns]
     offsets = [offset for (_, _, _, offset, _, _), *_ in columns]
     dtype = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": row})
-    stored = _view(product, hdu.data_at, row * rows, dtype) if row else np.zeros(rows, dtype)
-    computed = {
-        name: values
+    kinds = [
+        _column(dtype[name], code, repeat, scale, zero)
         for name, ((_, code, repeat, *_), _, scale, zero, _) in zip(names, columns, strict=True)
-        if (values := _column(stored[name], code, repeat, scale, zero)) is not None
-    }
-    table = _replaced(stored, computed) if computed else stored
+    ]
+    if not row:
+        table = np.zeros(rows, dtype)
+    elif native or any(kind is not None for kind in kinds):
+        region = product.unchanged(hdu.data_at, row * rows)
+        stored = np.frombuffer(memoryview(region), dtype)
+        table = _computed(stored, dict(zip(names, kinds, strict=True)), region, native=native)
+    else:
+        table = _view(product, hdu.data_at, row * rows, dtype)
     units = {name: unit for name, (_, unit, *_) in zip(names, columns, strict=True) if unit}
     return _table_from(table, units)
 
@@ -326,38 +335,75 @@ def _cell(code: str, repeat: int, dims: Sequence[int]) -> Any:
     return _FORMS[code] if repeat == 1 else (_FORMS[code], (repeat,))
 
 
+class _Computed(NamedTuple):
+    """A column whose values are not its stored numbers.
+
+    Attributes
+    ----------
+    dtype
+        The type of a cell.
+    read
+        How the compiled half reads it; None if `values` does.
+    values
+        Makes the values from the stored cells.
+    """
+
+    dtype: np.dtype[Any]
+    read: pixels.Read | None
+    values: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]] | None = None
+
+
 def _column(
-    stored: np.ndarray[Any, Any], code: str, repeat: int, scale: float, zero: float
-) -> np.ndarray[Any, Any] | None:
-    """The values of a column that are not its stored numbers; None where they are."""
+    cell: np.dtype[Any], code: str, repeat: int, scale: float, zero: float
+) -> _Computed | None:
+    """How the values of a column are made; None where they are its stored numbers."""
     if code == "L":
-        return stored == ord("T")
+        return _Computed(np.dtype((np.bool_, cell.shape)), ("logical", 1))
     if code == "X":
-        packed = stored.reshape(len(stored), -(-repeat // 8))
-        bits = np.unpackbits(packed, axis=1, count=repeat)
-        return bits.astype(bool)
+        return _Computed(np.dtype((np.bool_, (repeat,))), None, lambda stored: _bits(stored, repeat))
     if code == "A" or (scale == 1 and zero == 0):
         return None
-    unsigned = _offset_integers(np.ascontiguousarray(stored), scale, zero)
-    if unsigned is not None:
-        return unsigned
-    return stored.astype(np.result_type(stored.dtype, "f8")) * scale + zero
+    kind = pixels.unsigned(cell.base, scale, zero)
+    if kind is not None:
+        width = kind.itemsize
+        swap = width > 1 and np.little_endian
+        return _Computed(np.dtype((kind, cell.shape)), ("bits", width, swap, True))
+    kind = np.result_type(cell.base, "f8").newbyteorder("=")
+    return _Computed(
+        np.dtype((kind, cell.shape)), None, lambda stored: stored.astype(kind) * scale + zero
+    )
 
 
-def _replaced(
-    stored: np.ndarray[Any, Any], computed: Mapping[str, np.ndarray[Any, Any]]
+def _bits(stored: np.ndarray[Any, Any], repeat: int) -> np.ndarray[Any, Any]:
+    packed = stored.reshape(len(stored), -(-repeat // 8))
+    return np.unpackbits(packed, axis=1, count=repeat).astype(bool)
+
+
+def _computed(
+    stored: np.ndarray[Any, Any],
+    columns: Mapping[str, _Computed | None],
+    region: Region,
+    *,
+    native: bool,
 ) -> np.ndarray[Any, Any]:
-    """A packed copy of a table in which some columns have other values."""
-    fields = []
-    for name in stored.dtype.names or ():
+    """A packed copy of a table, read-only memory of a file, with some columns computed."""
+    cells = {}
+    for name, column in columns.items():
         cell = stored.dtype[name]
-        if name in computed:
-            fields.append((name, computed[name].dtype, computed[name].shape[1:]))
-        else:
-            fields.append((name, cell.base, cell.shape))
-    table = np.empty(stored.shape, fields)
-    for name in table.dtype.names or ():
-        table[name] = computed.get(name, stored[name])
+        cells[name] = column.dtype if column else cell.newbyteorder("=") if native else cell
+    table = np.empty(stored.shape, [(name, cell.base, cell.shape) for name, cell in cells.items()])
+    fields: list[pixels.Field] = []
+    for name, column in columns.items():
+        at, to = ((dtype.fields or {})[name][1] for dtype in (stored.dtype, table.dtype))
+        if column is None:
+            cell = stored.dtype[name]
+            fields += pixels.leaves(cell if native else cell.newbyteorder("="), at, to)
+        elif column.read is not None:
+            count = column.dtype.itemsize // column.dtype.base.itemsize
+            fields.append((at, to, count, column.read))
+        elif column.values is not None:
+            table[name] = column.values(stored[name])
+    pixels.filled(stored, table, fields, region)
     return table
 
 

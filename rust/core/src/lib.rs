@@ -12,7 +12,7 @@
 //! ```
 //!
 //! [`fits`] and [`asdf`] do not know each other; [`layout`] finds the HDUs and, among them, the place
-//! of the ASDF file; [`product`] holds both; [`save`] writes files. Every position is a count of bytes
+//! of the ASDF file; [`product`] holds both; [`native`] reads numbers; [`save`] writes files. Every position is a count of bytes
 //! from the start of the file, named `at`.
 //! Nothing here panics, recurses without a cap, or allocates what a header merely claims.
 
@@ -22,10 +22,12 @@ pub mod error;
 pub mod fits;
 pub mod layout;
 pub mod memory;
+pub mod native;
 pub mod overlay;
 pub mod parallel;
 pub mod product;
 pub mod save;
+mod simd;
 pub mod source;
 pub mod swap;
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::bufread::GzDecoder;
-use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
+use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw, UncheckedAdvice};
 
 use crate::{Error, ErrorKind, Result, disk};
 
@@ -23,7 +23,7 @@ pub enum Source {
     /// A file on disk.
     Mapped {
         /// What Rust parses.
-        view: Mmap,
+        view: Arc<Mmap>,
         /// What arrays are made of.
         pages: Arc<MmapRaw>,
         /// Where the bytes came from.
@@ -105,7 +105,7 @@ impl Source {
             return Ok(Self::Bytes(gunzip(&view)?));
         }
         Ok(Self::Mapped {
-            view,
+            view: Arc::new(view),
             pages: Arc::new(pages),
             origin: Origin::new(std::path::absolute(path)?, &metadata),
             lock,
@@ -173,7 +173,24 @@ impl Source {
             Self::Bytes(_) => Region::from_bytes(copy.to_vec()),
         })
     }
+
+    /// `length` bytes from `at` as they are on the disk, whatever was written to a [`Region`] of them; to be
+    /// read alone. `None` beyond the end.
+    pub fn unchanged(&self, at: u64, length: u64) -> Option<Region> {
+        let Self::Mapped { view, .. } = self else {
+            // A copy for each region: nobody can have written to this one.
+            return self.region(at, length);
+        };
+        Some(Region {
+            length: self.get(at, length)?.len(),
+            memory: Memory::View(Arc::clone(view)),
+            start: usize::try_from(at).ok()?,
+        })
+    }
 }
+
+/// What memory is let go in: a multiple of every page size in use but those of huge pages.
+const PAGE: usize = 64 << 10;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
@@ -244,6 +261,7 @@ pub struct Region {
 #[derive(Debug)]
 enum Memory {
     Pages(Arc<MmapRaw>),
+    View(Arc<Mmap>),
     Owned(*mut [u8]),
 }
 
@@ -278,11 +296,43 @@ impl Region {
         }
     }
 
-    /// The first byte. Valid for [`Region::len`] bytes, reads and writes, while the region lives.
+    /// The first byte. Valid for [`Region::len`] bytes while the region lives, for reads, and for writes unless
+    /// it is [read-only](Region::read_only).
     pub fn address(&self) -> *mut u8 {
         match &self.memory {
             Memory::Pages(pages) => pages.as_mut_ptr().wrapping_add(self.start),
+            Memory::View(view) => view.as_ptr().cast_mut().wrapping_add(self.start),
             Memory::Owned(bytes) => bytes.cast(),
+        }
+    }
+
+    /// Whether nobody may write to the region.
+    pub fn read_only(&self) -> bool {
+        matches!(self.memory, Memory::View(_))
+    }
+
+    /// Lets go of the memory between two addresses, where it is that of a read-only region: it stays what it
+    /// is, and is mapped again when it is read again.
+    ///
+    /// A reader of a large image thus has little of it in memory at a time. Of a page that lies in part
+    /// between the addresses nothing is let go at the end, so that the next stretch finds it.
+    pub fn release(&self, from: usize, to: usize) {
+        let Memory::View(view) = &self.memory else {
+            return;
+        };
+        let (base, start) = (view.as_ptr().addr(), self.address().addr());
+        let from = from.clamp(start, start.saturating_add(self.length));
+        let to = to.clamp(start, start.saturating_add(self.length));
+        let first = from.saturating_sub(base) & !(PAGE.wrapping_sub(1));
+        let end = to.saturating_sub(base) & !(PAGE.wrapping_sub(1));
+        let length = end.saturating_sub(first);
+        if length > 0 {
+            #[allow(unsafe_code)]
+            // SAFETY: the map is that of a file, shared and read-only, and reaches beyond `end`: pages that
+            // are let go come back with the bytes of the file, which do not change (see `map`). Whoever
+            // holds a slice over them sees the same bytes before and after.
+            let _ =
+                unsafe { view.unchecked_advise_range(UncheckedAdvice::DontNeed, first, length) };
         }
     }
 
@@ -346,5 +396,35 @@ mod tests {
         assert!(source.region(2, 2).is_none());
         assert!(source.region(u64::MAX, 1).is_none());
         assert!(source.region(1, u64::MAX).is_none());
+        assert!(source.unchanged(1, 3).is_none());
+    }
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn what_is_let_go_comes_back_as_it_was() {
+        let path = std::env::temp_dir().join(format!("asdfits-release-{}", std::process::id()));
+        let content: Vec<u8> = (0..300_000_u32).map(|n| n.to_be_bytes()[3]).collect();
+        std::fs::write(&path, &content).unwrap();
+        let source = Source::open(&path).unwrap();
+        let region = source.unchanged(5, 280_000).unwrap();
+        let written = source.region(5, 280_000).unwrap();
+        assert!(region.read_only() && !written.read_only());
+        // SAFETY: the region is writable memory of this length, and nobody else has it.
+        unsafe { written.address().write(77) };
+        for (from, to) in [
+            (0, usize::MAX),
+            (9, 3),
+            (region.address().addr(), usize::MAX),
+        ] {
+            region.release(from, to);
+            written.release(from, to);
+            // SAFETY: the region lives, and the file does not change.
+            let bytes = unsafe { std::slice::from_raw_parts(region.address(), region.len()) };
+            assert_eq!(bytes, &content[5..280_005]);
+            // SAFETY: as above.
+            assert_eq!(unsafe { written.address().read() }, 77);
+        }
+        assert_eq!(source.bytes(), content);
+        std::fs::remove_file(&path).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Byte order: items of little-endian memory to the big-endian bytes of a FITS file.
+//! Byte order: items of little-endian memory to the big-endian bytes of a FITS file, and back.
 //!
 //! ```text
 //! memory, uint16 = 40000      40 9c            least byte first
@@ -8,8 +8,9 @@
 //!
 //! FITS has no unsigned 16-, 32- and 64-bit integers and no signed bytes. They are stored less 2^(n-1),
 //! and BZERO says so (FITS 4.0 §5.2.5); in two's complement that is the top bit the other way round, so
-//! one pass does both. The loops are plain enough for the compiler to vectorise.
+//! one pass does both. The loops are plain enough for the compiler to vectorise: see [`crate::simd`].
 
+use crate::simd::{each, vectorised};
 use crate::{Error, ErrorKind, Result};
 
 /// The bytes of one item.
@@ -77,6 +78,26 @@ impl Change {
     /// assert_eq!(i16::from_be_bytes(file), 7232); // 40000 - 32768
     /// ```
     pub fn apply(self, from: &[u8], to: &mut [u8]) {
+        vectorised(|| self.write(from, to));
+    }
+
+    /// Writes the items that the changed ones of `from` were made of to `to`: the inverse of [`Change::apply`].
+    ///
+    /// ```
+    /// use asdfits_core::swap::{Change, Width};
+    ///
+    /// let unsigned = Change { width: Width::Two, swap: true, sign: true };
+    /// let mut memory = [0; 2];
+    /// unsigned.undo(&7232_i16.to_be_bytes(), &mut memory);
+    /// assert_eq!(u16::from_le_bytes(memory), 40000);
+    /// ```
+    pub fn undo(self, from: &[u8], to: &mut [u8]) {
+        vectorised(|| self.read(from, to));
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "see `vectorised`")]
+    fn write(self, from: &[u8], to: &mut [u8]) {
         let Self { width, swap, sign } = self;
         match (width, swap) {
             (Width::One, _) => each(from, to, |[byte]: [u8; 1]| [byte ^ top(sign)]),
@@ -118,20 +139,39 @@ impl Change {
             }
         }
     }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "see `vectorised`")]
+    fn read(self, from: &[u8], to: &mut [u8]) {
+        let Self { width, swap, sign } = self;
+        match (width, swap) {
+            (Width::Two, true) => {
+                let mask = u16::from(top(sign)) << 8;
+                each(from, to, |item| {
+                    (u16::from_be_bytes(item) ^ mask).to_le_bytes()
+                });
+            }
+            (Width::Four, true) => {
+                let mask = u32::from(top(sign)) << 24;
+                each(from, to, |item| {
+                    (u32::from_be_bytes(item) ^ mask).to_le_bytes()
+                });
+            }
+            (Width::Eight, true) => {
+                let mask = u64::from(top(sign)) << 56;
+                each(from, to, |item| {
+                    (u64::from_be_bytes(item) ^ mask).to_le_bytes()
+                });
+            }
+            // The top bit stays where it is.
+            (Width::One, _) | (_, false) => self.write(from, to),
+        }
+    }
 }
 
 /// The bit that is flipped, in the most significant byte.
 fn top(sign: bool) -> u8 {
     u8::from(sign) << 7
-}
-
-/// Changes item by item.
-fn each<const N: usize>(from: &[u8], to: &mut [u8], change: impl Fn([u8; N]) -> [u8; N]) {
-    let (from, _) = from.as_chunks::<N>();
-    let (to, _) = to.as_chunks_mut::<N>();
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = change(*from);
-    }
 }
 
 #[cfg(test)]
@@ -154,8 +194,19 @@ mod tests {
                 }
                 let mut to = vec![0; from.len()];
                 let width = Width::new(width).unwrap();
-                Change { width, swap, sign }.apply(&from, &mut to);
-                assert_eq!(to, expected, "{width:?} {swap} {sign}");
+                let change = Change { width, swap, sign };
+                change.apply(&from, &mut to);
+                // The file has its most significant byte first, memory last.
+                assert_eq!(to, expected, "{change:?}");
+                let mut portable = vec![0; from.len()];
+                change.write(&from, &mut portable);
+                assert_eq!(portable, expected, "{change:?}");
+                let mut back = vec![0; from.len()];
+                change.undo(&to, &mut back);
+                assert_eq!(back, from, "{change:?}");
+                back.fill(0);
+                change.read(&to, &mut back);
+                assert_eq!(back, from, "{change:?}");
             }
         }
         assert!(Width::new(3).is_err());

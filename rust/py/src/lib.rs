@@ -8,6 +8,7 @@
 
 mod emit;
 mod error;
+mod native;
 mod opened;
 mod overlay;
 mod product;
@@ -30,6 +31,8 @@ mod _core {
     use super::emit::emit;
     #[pymodule_export]
     use super::error::{FormatError, UnsupportedError};
+    #[pymodule_export]
+    use super::native::{convert, reduce};
     #[pymodule_export]
     use super::save::{
         checksum, checksum_text, datasum, edit_file, header_cards, recover_file, render_card,

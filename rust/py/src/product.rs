@@ -29,6 +29,21 @@ impl Product {
         &self.inner
     }
 
+    fn announced(
+        &self,
+        region: Option<asdfits_core::Region>,
+        at: u64,
+        length: u64,
+    ) -> PyResult<Region> {
+        region.map(Region::new).ok_or_else(|| {
+            let size = self.size();
+            self.inner.error(&Error::truncated(
+                at,
+                format!("{length} bytes are announced here, but the file has {size}"),
+            ))
+        })
+    }
+
     fn from_source(
         py: Python<'_>,
         path: PathBuf,
@@ -290,19 +305,14 @@ impl Product {
 
     /// Writable memory over `length` bytes of the file.
     fn region(&self, at: u64, length: u64) -> PyResult<Region> {
-        let region = self
-            .inner
-            .product
-            .source
-            .region(at, length)
-            .ok_or_else(|| {
-                let size = self.size();
-                self.inner.error(&Error::truncated(
-                    at,
-                    format!("{length} bytes are announced here, but the file has {size}"),
-                ))
-            })?;
-        Ok(Region::new(region))
+        let region = self.inner.product.source.region(at, length);
+        self.announced(region, at, length)
+    }
+
+    /// The same bytes as they are in the file, whatever was written to a region.
+    fn unchanged(&self, at: u64, length: u64) -> PyResult<Region> {
+        let region = self.inner.product.source.unchanged(at, length);
+        self.announced(region, at, length)
     }
 
     /// (hash of all headers but ASDF, HDUs whose bytes may differ from what a writer renders).

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-/// Bytes of a file as a writable buffer; writes stay in this process.
+/// Bytes of a file as a buffer: writes stay in this process, or there are none.
 #[pyclass(frozen, module = "asdfits._core")]
 pub struct Region {
     inner: asdfits_core::Region,
@@ -16,6 +16,11 @@ impl Region {
     /// Wraps memory that the core handed out.
     pub fn new(inner: asdfits_core::Region) -> Self {
         Self { inner }
+    }
+
+    /// The memory itself.
+    pub fn inner(&self) -> &asdfits_core::Region {
+        &self.inner
     }
 }
 
@@ -35,16 +40,16 @@ impl Region {
         let region = &slf.get().inner;
         let length = ffi::Py_ssize_t::try_from(region.len())
             .map_err(|_| PyBufferError::new_err("the region is too long for a buffer"))?;
-        // SAFETY: `view` comes from CPython and is valid for this call. The address is valid for
-        // `length` bytes, reads and writes, while the Region lives; the buffer takes a reference to
-        // `slf`, so the Region lives until the last array over it is gone.
+        // SAFETY: `view` comes from CPython and is valid for this call. The address is valid for `length`
+        // bytes while the Region lives, for writes too unless the buffer is made read-only; it takes a
+        // reference to `slf`, so the Region lives until the last array over it is gone.
         let status = unsafe {
             ffi::PyBuffer_FillInfo(
                 view,
                 slf.as_ptr(),
                 region.address().cast(),
                 length,
-                0,
+                c_int::from(region.read_only()),
                 flags,
             )
         };
