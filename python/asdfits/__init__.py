@@ -11,25 +11,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
-    FormatError,
-    FormatWarning,
-    MissingExtraError,
-    NoTypeWarning,
-    UnsupportedError,
-    ValidationError,
-    ValidationWarning,
-)
-from .io import open, read_metadata
-from .models import DataModel, JwstDataModel, model_class
-from .overlay import Conflict, Provenance
-
 if TYPE_CHECKING:
     from . import asdf_in_fits, products, stdatamodels
     from .checks import Finding, verify
     from .compare import Difference, diff
     from .edit import update_metadata
+    from .errors import (
+        FormatError,
+        FormatWarning,
+        MissingExtraError,
+        NoTypeWarning,
+        UnsupportedError,
+        ValidationError,
+        ValidationWarning,
+    )
+    from .io import native, open, read_metadata
+    from .models import DataModel, JwstDataModel, model_class
     from .models.classes import *  # noqa: F403
+    from .overlay import Conflict, Provenance
+    from .reductions import Stats, stats
+    from .section import Section
     from .stdatamodels import from_stdatamodels, to_stdatamodels
 
     __version__: str
@@ -45,6 +46,8 @@ __all__ = [
     "MissingExtraError",
     "NoTypeWarning",
     "Provenance",
+    "Section",
+    "Stats",
     "UnsupportedError",
     "ValidationError",
     "ValidationWarning",
@@ -52,9 +55,11 @@ __all__ = [
     "diff",
     "from_stdatamodels",
     "model_class",
+    "native",
     "open",
     "products",
     "read_metadata",
+    "stats",
     "stdatamodels",
     "to_stdatamodels",
     "update_metadata",
@@ -62,12 +67,31 @@ __all__ = [
 ]
 
 
-# What most readers of files do without -> the room that has it.
+# Name -> the room that it is in. A room is imported when it is first asked for: scripts that only might
+# open a product, and every command, start sooner.
 _ROOMS = {
+    "Conflict": "overlay",
+    "DataModel": "models",
     "Difference": "compare",
     "Finding": "checks",
+    "FormatError": "errors",
+    "FormatWarning": "errors",
+    "JwstDataModel": "models",
+    "MissingExtraError": "errors",
+    "NoTypeWarning": "errors",
+    "Provenance": "overlay",
+    "Section": "section",
+    "Stats": "reductions",
+    "UnsupportedError": "errors",
+    "ValidationError": "errors",
+    "ValidationWarning": "errors",
     "diff": "compare",
     "from_stdatamodels": "stdatamodels",
+    "model_class": "models",
+    "native": "io",
+    "open": "io",
+    "read_metadata": "io",
+    "stats": "reductions",
     "to_stdatamodels": "stdatamodels",
     "update_metadata": "edit",
     "verify": "checks",
@@ -76,18 +100,20 @@ _ROOMS = {
 
 def _made(name: str) -> Any:
     """Make the class of a model, import a room or read the version, when it is first asked for."""
+    from importlib import import_module
+
     if name == "__version__":
         from importlib.metadata import version  # slow to import, seldom asked for
 
         return globals().setdefault(name, version("asdfits"))
-    if name in _ROOMS or name in ("asdf_in_fits", "products", "stdatamodels"):
-        from importlib import import_module
-
-        room = import_module(f".{_ROOMS.get(name, name)}", __name__)
-        return getattr(room, name) if name in _ROOMS else room
+    if name in ("asdf_in_fits", "products", "stdatamodels"):
+        return import_module(f".{name}", __name__)
+    if name in _ROOMS:
+        value = globals()[name] = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+        return value
     if name.endswith("Model"):
         try:
-            return model_class(name)
+            return import_module(".models", __name__).model_class(name)
         except KeyError:
             pass
     raise AttributeError(f"module 'asdfits' has no attribute {name!r}")

@@ -11,13 +11,13 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from . import arrays, custom, ndarray
+from . import arrays, custom, ndarray, pixels
 from ._core import Deferred, Hdu, Product, Region
 from .errors import FormatError, FormatWarning, MissingExtraError, UnsupportedError, warn
 from .mapping import SchemaNode
 from .migrate import Added, completed
 
-__all__ = ["File", "HduArray", "Lazy", "child", "header_shape", "is_lazy"]
+__all__ = ["File", "HduArray", "Lazy", "child", "header_shape", "is_lazy", "native_once"]
 
 
 # Two threads that walk one tree must end up with the same dict for a branch. Making one holds the
@@ -128,6 +128,15 @@ def header_shape(value: Any) -> tuple[int, ...] | None:
     return tuple(arrays.shape_of(value.file.product, value.index) or ()) or None
 
 
+def native_once(array: np.ndarray[Any, Any], seen: dict[int, Any]) -> np.ndarray[Any, Any]:
+    """Return an array in native byte order, the same one each time: id -> (array, native) in `seen`."""
+    if id(array) not in seen:
+        native = pixels.native_array(array)
+        seen[id(array)] = (array, native)
+        seen.setdefault(id(native), (native, native))
+    return seen[id(array)][1]
+
+
 class File:
     """A FITS or ASDF file.
 
@@ -143,6 +152,8 @@ class File:
         HDU -> columns that its table lacks, as it was made by an older version.
     ignore_unrecognized_tag : bool
         Whether tags that no installed extension knows are converted without a warning.
+    native : bool
+        Whether arrays are made in native byte order.
 
     Notes
     -----
@@ -164,6 +175,7 @@ class File:
         "added",
         "ignore_unrecognized_tag",
         "linked",
+        "native",
         "path",
         "product",
     )
@@ -184,6 +196,7 @@ class File:
         # Whether another File stands for the same map.
         self._shared = False
         self.ignore_unrecognized_tag = False
+        self.native = False
         self._lock = threading.RLock()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -192,6 +205,7 @@ class File:
             other = memo[id(self)] = type(self)(self.product)
             other.path = self.path
             other.ignore_unrecognized_tag = self.ignore_unrecognized_tag
+            other.native = self.native
             other._shared = True
             other._siblings = dict(self._siblings)
             other.added = self.added
@@ -260,11 +274,23 @@ class File:
         """Return the data of an HDU; the same array each time."""
         with self._lock:
             if index not in self._arrays:
-                array = arrays.hdu_array(self.product, index)
+                array = arrays.hdu_array(self.product, index, native=self.native)
                 if self._shared and array is not None and not array.flags.owndata:
                     array = array.copy()
                 self._arrays[index] = array
             return self._arrays[index]
+
+    def make_native(self, seen: dict[int, Any]) -> None:
+        """Make all arrays in native byte order from now on, and those that were made.
+
+        `seen` is id -> (array, the native one), and gets more.
+        """
+        with self._lock:
+            self.native = True
+            for made in (self._arrays, self._custom):
+                for key, value in made.items():
+                    if isinstance(value, np.ndarray):
+                        made[key] = native_once(value, seen)
 
     def part(self, node: int) -> Deferred | None:
         """Return the deferred part that stands in the tree as read under this node number."""
@@ -400,6 +426,10 @@ class File:
 
     def _ndarray(self, spec: Any, at: int) -> Any:
         """The array of a `core/ndarray` node, given its content."""
+        array = self._as_described(spec, at)
+        return pixels.native_array(array) if self.native and array is not None else array
+
+    def _as_described(self, spec: Any, at: int) -> Any:
         with self._blaming(at):
             if not isinstance(spec, dict):
                 return ndarray.inline(spec, {}, self._limit)

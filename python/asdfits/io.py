@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from . import mapping, overlay
+from . import mapping, overlay, pixels
 from ._core import Deferred, Numbers
 from .errors import NoTypeWarning, warn
 from .file import File
-from .models import JwstDataModel, model_class
+from .models import DataModel, JwstDataModel, model_class
 from .models.nodes import check_depth
 
-__all__ = ["open", "read_metadata"]
+__all__ = ["native", "open", "read_metadata"]
+
+Model = TypeVar("Model", bound=DataModel)
 
 
 def open(  # noqa: A001  # what users call it
     init: str | os.PathLike[str] | JwstDataModel,
     guess: bool = True,
     *,
+    native: bool = False,
     strict_compat: bool = False,
     **kwargs: Any,
 ) -> JwstDataModel:
@@ -37,6 +40,9 @@ def open(  # noqa: A001  # what users call it
         A ``.fits``, ``.fits.gz`` or ``.asdf`` file; or a model, whose tree the new one shares.
     guess : bool
         Whether a file that names no known class opens as the class that its SCI array suggests.
+    native : bool
+        Whether every array comes in the byte order of this machine, as a copy, when it is touched; by
+        default images are big-endian views of the file. What is saved is the same.
     strict_compat : bool
         Answer as stdatamodels does also where asdfits does better; see the notes.
     **kwargs
@@ -91,7 +97,10 @@ def open(  # noqa: A001  # what users call it
     ('NIRSPEC', (31, 1365))
     """
     if isinstance(init, JwstDataModel):
-        return type(init)(init, strict_compat=strict_compat, **kwargs)
+        shared = type(init)(init, strict_compat=strict_compat, **kwargs)
+        if native:
+            shared.make_native()
+        return shared
     if not isinstance(init, str) and not hasattr(init, "__fspath__"):
         if isinstance(init, Sequence) and not isinstance(init, (bytes, tuple)):
             raise ValueError("a list of files is not opened yet; open them one by one")
@@ -101,6 +110,7 @@ def open(  # noqa: A001  # what users call it
     if kind == "asn":
         raise ValueError(f"{path}: associations are not opened yet; open their members one by one")
     file = File.open(path)
+    file.native = native
     name = named_class(file)
     if name is not None:
         return model_class(name)(file, strict_compat=strict_compat, **kwargs)
@@ -113,6 +123,71 @@ def open(  # noqa: A001  # what users call it
     model = model_class(name)(file, strict_compat=strict_compat, **kwargs)
     del model._branch("meta")["model_type"]
     return model
+
+
+@overload
+def native(
+    init: np.ndarray[Any, Any], out: np.ndarray[Any, Any] | None = None
+) -> np.ndarray[Any, Any]: ...
+
+
+@overload
+def native(init: Model, out: None = None) -> Model: ...
+
+
+@overload
+def native(
+    init: str | os.PathLike[str], out: None = None, **kwargs: Any
+) -> JwstDataModel: ...
+
+
+def native(init: Any, out: np.ndarray[Any, Any] | None = None, **kwargs: Any) -> Any:
+    """Return numbers in the byte order of this machine: those of an array, a model or a file.
+
+    FITS numbers are big-endian. numpy works with them, but slower, and many libraries not at all. All
+    cores read the array in one pass, while other Python threads run.
+
+    Parameters
+    ----------
+    init : numpy.ndarray, DataModel, str or path-like
+        An array of any type, shape and strides; tables are read column by column. A model: the arrays
+        that it has made are replaced by native ones, and those that it will make are native. A path is
+        opened by `asdfits.open` with ``native=True``.
+    out : numpy.ndarray, optional
+        Where the values of an array go: of its shape and native type. It may overlap with the array.
+    **kwargs
+        Passed to `asdfits.open`.
+
+    Returns
+    -------
+    numpy.ndarray or DataModel
+        `out`, or an array in C order. **An array that is native already, aligned and in C order, is
+        returned itself**, as by `numpy.asarray`. Subclasses, masks and units are kept. A model is
+        returned itself; arrays that were taken from it before are no longer those that it holds.
+
+    Raises
+    ------
+    ValueError
+        `out` has another shape or type.
+    TypeError
+        `out` cannot be written to, or is given beside something else than an array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> asdfits.native(np.array([1, 2], ">i2")).dtype
+    dtype('int16')
+    """
+    if isinstance(init, np.ndarray):
+        if kwargs:
+            raise TypeError(f"an array is not opened: found {', '.join(kwargs)}")
+        return pixels.native_array(init, out)
+    if out is not None:
+        raise TypeError("out is for arrays; a model has many")
+    if isinstance(init, DataModel):
+        init.make_native()
+        return init
+    return open(init, native=True, **kwargs)
 
 
 def read_metadata(

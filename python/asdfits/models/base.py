@@ -6,9 +6,9 @@ import copy
 import datetime
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from .. import custom, mapping, overlay
 from .._core import Deferred
 from ..clone import Packer, copied, unpacked
 from ..errors import warn
-from ..file import File, Lazy, child, header_shape
+from ..file import File, HduArray, Lazy, child, header_shape, native_once
 from ..history import History
 from ..mapping import ModelSchema, SchemaNode
 from ..overlay import Conflict, Provenance
@@ -29,6 +29,10 @@ from .nodes import (
 )
 from .schema import Found, as_dict, entry, extended, merged, search
 from .tree import Tree
+
+if TYPE_CHECKING:
+    from ..reductions import Stats
+    from ..section import Section
 
 __all__ = ["DataModel", "JwstDataModel"]
 
@@ -337,6 +341,106 @@ class DataModel(Tree):
         is_primary = name == self.get_primary_array_name()
         shape = self._init_shape if is_primary and self._init_shape else self.shape
         return default_array(schema, shape, is_primary=is_primary)
+
+    def section(self, path: str) -> Section:
+        """Return an array as something that is indexed, and then reads no more than is asked for.
+
+        Parameters
+        ----------
+        path : str
+            Its dotted path: ``data``, ``slits.3.data``.
+
+        Returns
+        -------
+        Section
+            It has `shape` and `dtype`; indices of numpy give new native arrays, with offset and scale
+            undone. Only images of the file are read in part: tables, compressed images and what was
+            assigned are made as a whole.
+
+        Raises
+        ------
+        KeyError
+            There is no array at this path.
+        FormatError
+            The file ends before the data do.
+
+        Examples
+        --------
+        >>> model.section("data")[..., 100:200, 100:200]  # doctest: +SKIP
+        """
+        from ..section import Section  # most models are read whole
+
+        head, _, last = path.rpartition(".")
+        node: Any = self[head] if head else self
+        container = unwrap(node)
+        value = None
+        if isinstance(container, dict):
+            value = container.get(last)
+        elif isinstance(container, list) and last.isdecimal() and int(last) < len(container):
+            value = container[int(last)]
+        if isinstance(value, Deferred) and value.tag.startswith(custom.NDARRAY):
+            made = value.owner.made(value.node)
+            value = value.owner.link_of(value) if made is None else made
+        if not Section.is_image(value):
+            value = self[path]
+        if not isinstance(value, np.ndarray) and not Section.is_image(value):
+            raise KeyError(f"there is no array at {path}")
+        return Section(value)
+
+    def stats(
+        self,
+        path: str = "data",
+        dq: str | None = "dq",
+        *,
+        bits: int = 1,
+        percentiles: float | Sequence[float] = (),
+    ) -> Stats:
+        """Return mean, extremes and percentiles of an array, without making it; see `asdfits.stats`.
+
+        Parameters
+        ----------
+        path : str
+            Its dotted path.
+        dq : str or None
+            The name of the array of flags beside it, such as ``groupdq``. Where there is none of this
+            name all pixels count.
+        bits : int
+            The flags that mask a pixel; 1 is DO_NOT_USE.
+        percentiles : float or sequence of float
+            Which percentiles, from 0 to 100.
+        """
+        from ..reductions import stats
+
+        flags = None
+        if dq is not None:
+            head, dot, _ = path.rpartition(".")
+            try:
+                flags = self.section(f"{head}{dot}{dq}")
+            except KeyError:
+                flags = None
+        return stats(self.section(path), flags, bits=bits, percentiles=percentiles)
+
+    def make_native(self) -> None:
+        """Have all arrays in native byte order, now and when they are made; see `asdfits.native`."""
+        seen: dict[int, Any] = {}
+        with self._lock:
+            if self._file is not None:
+                self._file.make_native(seen)
+            entered = {id(self._instance)}
+            waiting: list[Any] = [self._instance]
+            while waiting:
+                container = waiting.pop()
+                for key in list(container) if isinstance(container, dict) else range(len(container)):
+                    value = container[key]
+                    if isinstance(value, np.ndarray):
+                        container[key] = native_once(value, seen)
+                    elif isinstance(value, Deferred):
+                        value.owner.make_native(seen)
+                    elif isinstance(value, HduArray):
+                        value.file.make_native(seen)
+                    elif isinstance(value, (dict, list)) and id(value) not in entered:
+                        entered.add(id(value))
+                        waiting.append(value)
 
     # -- FITS --------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::value::Value;
 use super::{Layout, Scratch, cores, on_cores};
+use crate::simd::vectorised;
 
 /// The numbers of an array, in native byte order once they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -291,7 +292,7 @@ impl Pixels<'_> {
             let mut scratch = Scratch::default();
             let mut bytes = vec![0; STEP.saturating_mul(V::BYTES)];
             let mut flags = Vec::new();
-            let mut values = Vec::with_capacity(STEP);
+            let mut values = vec![V::from_key(0); STEP];
             loop {
                 let piece = next.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some(piece) = piece else {
@@ -304,101 +305,84 @@ impl Pixels<'_> {
                         continue;
                     };
                     self.layout.read(self.from, first, bytes, &mut scratch);
-                    values.clear();
-                    self.keep::<V>(bytes, first, &mut flags, &mut scratch, &mut values);
-                    see(&mut state, first, &values);
+                    let count = self.keep(bytes, first, &mut flags, &mut scratch, &mut values);
+                    see(&mut state, first, values.get(..count).unwrap_or_default());
                 }
             }
         })
     }
 
-    /// Collects the numbers that count.
+    /// Puts the numbers that count to the front of `values`; returns how many they are.
     fn keep<V: Value>(
         &self,
         bytes: &[u8],
         first: usize,
         flags: &mut Vec<u8>,
         scratch: &mut Scratch,
-        values: &mut Vec<V>,
-    ) {
+        values: &mut [V],
+    ) -> usize {
         let Some(mask) = &self.mask else {
-            values.extend(V::read(bytes).filter(|value| !value.is_nan()));
-            return;
+            return kept(V::read(bytes).map(|value| (value, !value.is_nan())), values);
         };
         let width = mask.layout.size();
         let count = bytes.len().checked_div(V::BYTES).unwrap_or(0);
         flags.resize(count.saturating_mul(width), 0);
         mask.layout.read(mask.from, first, flags, scratch);
         match width {
-            1 => kept(
-                bytes,
-                flags,
-                |flag: [u8; 1]| u64::from(flag[0]) & mask.bits,
-                values,
-            ),
-            2 => kept(
-                bytes,
-                flags,
-                |flag| u64::from(u16::from_ne_bytes(flag)) & mask.bits,
-                values,
-            ),
-            4 => kept(
-                bytes,
-                flags,
-                |flag| u64::from(u32::from_ne_bytes(flag)) & mask.bits,
-                values,
-            ),
-            _ => kept(
-                bytes,
-                flags,
-                |flag| u64::from_ne_bytes(flag) & mask.bits,
-                values,
-            ),
+            1 => unmasked::<V, u8>(bytes, flags, mask.bits, values),
+            2 => unmasked::<V, u16>(bytes, flags, mask.bits, values),
+            4 => unmasked::<V, u32>(bytes, flags, mask.bits, values),
+            _ => unmasked::<V, u64>(bytes, flags, mask.bits, values),
         }
     }
 }
 
-fn kept<V: Value, const N: usize>(
-    bytes: &[u8],
-    flags: &[u8],
-    bad: impl Fn([u8; N]) -> u64,
-    values: &mut Vec<V>,
-) {
-    let flags = flags.as_chunks::<N>().0.iter();
-    let pairs = V::read(bytes).zip(flags);
-    let good = pairs.filter(|(value, flag)| bad(**flag) == 0 && !value.is_nan());
-    values.extend(good.map(|(value, _)| value));
+fn unmasked<V: Value, F: Value>(bytes: &[u8], flags: &[u8], bits: u64, values: &mut [V]) -> usize {
+    // The keys of whole numbers without a sign are the numbers themselves, from the top bit down.
+    let bits = bits << 64_usize.saturating_sub(F::BYTES.saturating_mul(8));
+    let pairs = V::read(bytes).zip(F::read(flags));
+    kept(
+        pairs.map(|(value, flag)| (value, !value.is_nan() & (flag.key() & bits == 0))),
+        values,
+    )
+}
+
+/// Without a branch: which pixels are masked cannot be foreseen.
+fn kept<V: Value>(pixels: impl Iterator<Item = (V, bool)>, values: &mut [V]) -> usize {
+    let mut count = 0_usize;
+    for (value, counts) in pixels {
+        if let Some(place) = values.get_mut(count) {
+            *place = value;
+        }
+        count = count.wrapping_add(usize::from(counts));
+    }
+    count
 }
 
 /// Count, sum, least and greatest; eight sums side by side, as one would wait for each addition.
 fn summed<V: Value>(piece: usize, values: &[V]) -> Seen {
-    let mut sums = [0.0; 8];
-    let mut least = [f64::INFINITY; 8];
-    let mut greatest = [f64::NEG_INFINITY; 8];
-    let (whole, rest) = values.as_chunks::<8>();
-    for eight in whole {
-        for (((value, sum), least), greatest) in eight
-            .iter()
-            .zip(&mut sums)
-            .zip(&mut least)
-            .zip(&mut greatest)
-        {
-            let value = value.float();
-            *sum += value;
-            *least = if value < *least { value } else { *least };
-            *greatest = if value > *greatest { value } else { *greatest };
+    let mut lanes = [(0.0, f64::INFINITY, f64::NEG_INFINITY); 8];
+    let add = |lane: &mut (f64, f64, f64), value: &V| {
+        let value = value.float();
+        lane.0 += value;
+        lane.1 = if value < lane.1 { value } else { lane.1 };
+        lane.2 = if value > lane.2 { value } else { lane.2 };
+    };
+    vectorised(|| {
+        let (whole, rest) = values.as_chunks::<8>();
+        for eight in whole {
+            for (lane, value) in lanes.iter_mut().zip(eight) {
+                add(lane, value);
+            }
         }
-    }
-    let rest = rest.iter().map(|value| value.float());
-    let min = least
-        .into_iter()
-        .chain(rest.clone())
-        .fold(f64::INFINITY, f64::min);
-    let max = greatest
-        .into_iter()
-        .chain(rest.clone())
-        .fold(f64::NEG_INFINITY, f64::max);
-    let sum = sums.into_iter().chain(rest).sum();
+        for (lane, value) in lanes.iter_mut().zip(rest) {
+            add(lane, value);
+        }
+    });
+    let (sum, min, max) = lanes.into_iter().fold(
+        (0.0, f64::INFINITY, f64::NEG_INFINITY),
+        |(sum, min, max), lane| (sum + lane.0, min.min(lane.1), max.max(lane.2)),
+    );
     (piece, values.len() as u64, sum, min, max)
 }
 

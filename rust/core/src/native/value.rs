@@ -15,23 +15,28 @@ macro_rules! value {
     ($kind:ty, $bits:ty, $is_nan:expr, $key:expr, $from_key:expr) => {
         impl Value for $kind {
             const BYTES: usize = size_of::<$kind>();
+            #[inline]
             fn read(bytes: &[u8]) -> impl Iterator<Item = Self> {
                 let (items, _) = bytes.as_chunks();
                 items.iter().map(|item| <$kind>::from_ne_bytes(*item))
             }
             #[allow(clippy::cast_precision_loss, clippy::cast_lossless, reason = "rounds")]
+            #[inline]
             fn float(self) -> f64 {
                 self as f64
             }
+            #[inline]
             fn is_nan(self) -> bool {
                 $is_nan(self)
             }
             #[allow(clippy::cast_lossless, reason = "of a macro")]
+            #[inline]
             fn key(self) -> u64 {
                 let key: $bits = $key(self);
                 (key as u64) << (64 - <$bits>::BITS)
             }
             #[allow(clippy::cast_possible_truncation, reason = "the lower bits are 0")]
+            #[inline]
             fn from_key(key: u64) -> Self {
                 $from_key((key >> (64 - <$bits>::BITS)) as $bits)
             }
