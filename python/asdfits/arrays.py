@@ -124,6 +124,68 @@ class Table(np.recarray[Any, Any]):
         names = self.dtype.names or ()
         return tuple(Column(name, self.units.get(name)) for name in names)
 
+    def to_astropy(self, *, quantities: bool = False) -> Any:
+        """Return an `astropy.table.Table` with the units of the columns.
+
+        Parameters
+        ----------
+        quantities : bool
+            Whether it is a `QTable`, whose columns with units are quantities.
+
+        Raises
+        ------
+        MissingExtraError
+            astropy is not installed.
+        """
+        from . import export  # few tables leave
+
+        return export.to_astropy(self, self.units, quantities=quantities)
+
+    def to_arrow(self) -> Any:
+        """Return a `pyarrow.Table`.
+
+        Cells that are arrays become lists of fixed size, nested for more than one axis. The unit of a
+        column is in the metadata of its field.
+
+        Raises
+        ------
+        MissingExtraError
+            pyarrow is not installed.
+        UnsupportedError
+            A column is complex.
+        """
+        from . import export
+
+        return export.to_arrow(self, self.units)
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame`.
+
+        Cells that are arrays stay arrays of numpy. ``attrs["units"]`` has the units.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        from . import export
+
+        return export.to_pandas(self, self.units)
+
+    def to_polars(self) -> Any:
+        """Return a `polars.DataFrame`; cells that are arrays have the type `polars.Array`.
+
+        Raises
+        ------
+        MissingExtraError
+            polars is not installed.
+        UnsupportedError
+            A column is complex.
+        """
+        from . import export
+
+        return export.to_polars(self)
+
 
 def _spelled(names: tuple[str, ...] | None, key: Any) -> Any:
     """The name of a column as the table spells it."""
@@ -171,9 +233,7 @@ def shape_of(product: Product, index: int) -> list[int] | None:
     return hdu.shape[:1] if hdu.kind == "BINTABLE" else None
 
 
-def hdu_array(
-    product: Product, index: int, *, native: bool = False
-) -> np.ndarray[Any, Any] | None:
+def hdu_array(product: Product, index: int, *, native: bool = False) -> np.ndarray[Any, Any] | None:
     """Return the data of an HDU, in native byte order if asked for; None where it has none.
 
     Raises
@@ -360,7 +420,9 @@ def _column(
     if code == "L":
         return _Computed(np.dtype((np.bool_, cell.shape)), ("logical", 1))
     if code == "X":
-        return _Computed(np.dtype((np.bool_, (repeat,))), None, lambda stored: _bits(stored, repeat))
+        return _Computed(
+            np.dtype((np.bool_, (repeat,))), None, lambda stored: _bits(stored, repeat)
+        )
     if code == "A" or (scale == 1 and zero == 0):
         return None
     kind = pixels.unsigned(cell.base, scale, zero)

@@ -136,9 +136,7 @@ def native(init: Model, out: None = None) -> Model: ...
 
 
 @overload
-def native(
-    init: str | os.PathLike[str], out: None = None, **kwargs: Any
-) -> JwstDataModel: ...
+def native(init: str | os.PathLike[str], out: None = None, **kwargs: Any) -> JwstDataModel: ...
 
 
 def native(init: Any, out: np.ndarray[Any, Any] | None = None, **kwargs: Any) -> Any:

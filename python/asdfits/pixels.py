@@ -134,13 +134,14 @@ def native_array(array: Array, out: Array | None = None) -> Array:
     """Return an array in native byte order and C order; see `asdfits.native`."""
     if out is not None:
         return _into(array, out)
-    if array.dtype.isnative and array.flags.c_contiguous and array.flags.aligned:
+    dtype = native_dtype(array)
+    # What numpy itself says of a table overlooks cells that are arrays.
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     if isinstance(array, np.ma.MaskedArray):
         masked = np.ma.MaskedArray(native_array(array.data), np.array(array.mask))
         masked.fill_value = array.fill_value
         return masked
-    dtype = native_dtype(array)
     fields = _fields(array.dtype)
     kind = type(array)
     if fields is None or not (kind in (np.ndarray, np.memmap, np.recarray) or _is_table(kind)):

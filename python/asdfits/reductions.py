@@ -86,7 +86,7 @@ def stats(
     if isinstance(array, np.ma.MaskedArray) and array.mask is not np.ma.nomask:
         masked = np.asarray(array.mask)
         if mask is not None:
-            masked = masked | ((np.asarray(dq[...]) & bits) != 0)
+            masked = masked | ((np.asarray(dq) & bits) != 0)
         mask = _flags(masked.view("u1"), source.array.shape, 1)
     count, mean, low, high, found = pixels.reduced(source, mask, wanted)
     return Stats(count, mean, low, high, tuple(found))

@@ -430,7 +430,9 @@ class DataModel(Tree):
             waiting: list[Any] = [self._instance]
             while waiting:
                 container = waiting.pop()
-                for key in list(container) if isinstance(container, dict) else range(len(container)):
+                for key in (
+                    list(container) if isinstance(container, dict) else range(len(container))
+                ):
                     value = container[key]
                     if isinstance(value, np.ndarray):
                         container[key] = native_once(value, seen)

@@ -314,21 +314,26 @@ impl Region {
     /// Lets go of the memory between two addresses, where it is that of a read-only region: it stays what it
     /// is, and is mapped again when it is read again.
     ///
-    /// A reader of a large image thus has little of it in memory at a time. Of a page that lies in part
-    /// between the addresses nothing is let go at the end, so that the next stretch finds it.
-    pub fn release(&self, from: usize, to: usize) {
+    /// A reader of a large image thus has little of it in memory at a time. Of a page that lies in part between
+    /// the addresses nothing is let go where the reader goes on: at the end or, `backwards`, at the start.
+    pub fn release(&self, from: usize, to: usize, backwards: bool) {
         let Memory::View(view) = &self.memory else {
             return;
         };
         let (base, start) = (view.as_ptr().addr(), self.address().addr());
         let from = from.clamp(start, start.saturating_add(self.length));
         let to = to.clamp(start, start.saturating_add(self.length));
-        let first = from.saturating_sub(base) & !(PAGE.wrapping_sub(1));
-        let end = to.saturating_sub(base) & !(PAGE.wrapping_sub(1));
+        let page = |address: usize| {
+            let at = address.saturating_sub(base);
+            let up = at.checked_next_multiple_of(PAGE).unwrap_or(at);
+            let down = at & !(PAGE.wrapping_sub(1));
+            if backwards { up.min(view.len()) } else { down }
+        };
+        let (first, end) = (page(from), page(to));
         let length = end.saturating_sub(first);
         if length > 0 {
             #[allow(unsafe_code)]
-            // SAFETY: the map is that of a file, shared and read-only, and reaches beyond `end`: pages that
+            // SAFETY: the map is that of a file, shared and read-only, and reaches to `end`: pages that
             // are let go come back with the bytes of the file, which do not change (see `map`). Whoever
             // holds a slice over them sees the same bytes before and after.
             let _ =
@@ -416,8 +421,9 @@ mod tests {
             (9, 3),
             (region.address().addr(), usize::MAX),
         ] {
-            region.release(from, to);
-            written.release(from, to);
+            region.release(from, to, false);
+            region.release(from, to, true);
+            written.release(from, to, false);
             // SAFETY: the region lives, and the file does not change.
             let bytes = unsafe { std::slice::from_raw_parts(region.address(), region.len()) };
             assert_eq!(bytes, &content[5..280_005]);

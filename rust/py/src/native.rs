@@ -162,7 +162,7 @@ pub fn convert(
     let release = |range: Range<usize>| {
         if let Some(region) = region {
             let place = |at: usize| reads.start.saturating_add(at);
-            region.release(place(range.start), place(range.end));
+            region.release(place(range.start), place(range.end), layout.is_backwards());
         }
     };
     py.detach(|| native::read(&layout, from.bytes(), to.bytes_mut(), &release));
@@ -238,7 +238,9 @@ pub fn reduce(
         });
         let stats = native::reduce(number, &layout, from.bytes(), mask, &percentiles);
         if let Some(region) = region {
-            region.release(0, usize::MAX);
+            // To both sides, so that no page is left.
+            region.release(0, usize::MAX, false);
+            region.release(0, usize::MAX, true);
         }
         stats
     });

@@ -1,5 +1,7 @@
 //! Where the numbers of an array lie, and how stretches of them are read.
 
+use std::ops::Range;
+
 use super::kind::Kind;
 use crate::{Error, ErrorKind, Result};
 
@@ -143,19 +145,39 @@ impl Layout {
         self.size
     }
 
-    /// The stretch of memory in which `count` elements from number `first` lie; `None` where they are not
-    /// stored in the order of their numbers.
-    pub fn extent(&self, first: usize, count: usize) -> Option<std::ops::Range<usize>> {
+    /// A stretch of memory that holds `count` elements from number `first`; `None` where they are spread over
+    /// that of others, as in an array of which rows and columns are exchanged.
+    pub fn extent(&self, first: usize, count: usize) -> Option<Range<usize>> {
         let last = first.checked_add(count.checked_sub(1)?)?;
         let mut inner = 0_usize;
         for (count, stride) in self.axes.iter().rev() {
-            let stride = usize::try_from(*stride).ok()?;
+            let stride = stride.unsigned_abs();
             if stride < inner {
                 return None;
             }
             inner = stride.checked_mul(*count)?;
         }
-        Some(self.at(first)..self.at(last).checked_add(self.extent)?)
+        let (first, last) = (self.at(first), self.at(last));
+        // Rows that are read from their ends reach beyond their first elements, by less than a row.
+        let mixed = self.axes.len() > 1 && self.axes.iter().any(|(_, stride)| *stride < 0);
+        let row = self
+            .axes
+            .first()
+            .map_or(0, |(_, stride)| stride.unsigned_abs());
+        let more = if mixed { row } else { 0 };
+        let start = first.min(last).saturating_sub(more);
+        Some(
+            start
+                ..first
+                    .max(last)
+                    .checked_add(self.extent)?
+                    .saturating_add(more),
+        )
+    }
+
+    /// Whether later elements lie before earlier ones, as in an image that is turned upside down.
+    pub fn is_backwards(&self) -> bool {
+        self.axes.first().is_some_and(|(_, stride)| *stride < 0)
     }
 
     /// The place of an element.
@@ -346,10 +368,21 @@ mod tests {
             all(&layout, &from),
             [17, 16, 21, 20, 9, 8, 13, 12, 1, 0, 5, 4]
         );
-        assert_eq!(layout.extent(0, 6), None);
+        assert_eq!(layout.extent(2, 2), Some(0..22));
+        assert!(layout.is_backwards());
         let mut to = [0; 4];
         layout.read(&from, 3, &mut to, &mut Scratch::default());
         assert_eq!(to, [13, 12, 1, 0]);
+    }
+
+    #[test]
+    fn elements_among_others_have_no_stretch_of_their_own() {
+        let new = |shape: &[usize], strides: &[isize]| {
+            Layout::new(24, 0, shape, strides, vec![field(swapped(2))], 2).unwrap()
+        };
+        assert_eq!(new(&[3, 4], &[8, 2]).extent(4, 4), Some(8..16));
+        assert_eq!(new(&[4, 3], &[2, 8]).extent(0, 3), None);
+        assert_eq!(new(&[4, 3], &[2, 8]).extent(0, 0), None);
     }
 
     #[test]

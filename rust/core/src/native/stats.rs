@@ -197,8 +197,8 @@ impl Pixels<'_> {
             .map(|(low, high, share)| {
                 let (low, high) = (at(low), at(high));
                 #[allow(clippy::float_cmp, reason = "the same number of the array")]
-                // Infinity less infinity is no number; else the end that is nearer is exact.
-                if low == high {
+                // Infinity times nothing, or less infinity, is no number. The nearer end is exact.
+                if low == high || share == 0.0 {
                     low
                 } else if share < 0.5 {
                     low + (high - low) * share
