@@ -17,6 +17,9 @@ row           what is timed
 ``edit``      change one value of a product where it lies
 ``drop-in``   the same with the classes of stdatamodels, by ``asdfits.stdatamodels``
 ``unpack``    read a compressed image or a ``.fits.gz``
+``native``    open a product and read an image of it in native byte order
+``cutout``    open a mosaic and read 200 x 200 pixels of it
+``stats``     open an image; mean, extremes and percentiles of the pixels that are not flagged
 ============  =====================================================================
 
 Run ``python benches/python/run.py --help`` for the options.
@@ -53,6 +56,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import compressed
 import corpus
 import dropin
+import pixels
 import saving
 from contest import Contestant, Facts, Row, Target, Timing, seconds
 
@@ -593,6 +597,7 @@ def rows(products: corpus.Corpus, wanted: Sequence[str], *, quick: bool) -> list
     makers["drop-in wcs mos"] = functools.partial(dropin.wcs_row, products.paths("mos")[0])
     makers["edit image"] = functools.partial(saving.edit_row, products.paths("image")[0])
     makers.update(compressed.makers(quick=quick))
+    makers |= pixels.makers(products.size == corpus.QUICK, checksum)
     return [
         maker
         for name, maker in makers.items()

@@ -14,7 +14,7 @@ class UnsupportedError(FormatError):
 
 @final
 class Region:
-    """Bytes of a file as a writable buffer; writes stay in this process."""
+    """Bytes of a file as a buffer: writes stay in this process, or there are none."""
 
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -162,6 +162,8 @@ class Product:
         """
     def region(self, at: int, length: int) -> Region:
         """Return writable memory over `length` bytes from byte `at`."""
+    def unchanged(self, at: int, length: int) -> Region:
+        """Return the same bytes as they are in the file, read-only, whatever was written to a region."""
     def header_hash(self) -> tuple[str, list[int]]:
         """Return the SHA-256 of all headers but ASDF, and the HDUs with cards that need repair."""
     @property
@@ -297,6 +299,39 @@ def header_cards(header: bytes) -> list[tuple[str, int, int]]:
 
 def sha256_headers(parts: Sequence[bytes | tuple[Product, int, int]]) -> str:
     """Return the SHA-256 over bytes and pieces of open files (product, place, length), in hex."""
+
+# ("bits", 1 | 2 | 4 | 8, reverse the bytes, flip the top bit) | ("scaled", BITPIX, BSCALE, BZERO, BLANK or None)
+# | ("logical", 1)
+_Read = tuple[Any, ...]
+
+def convert(
+    source: Buffer,
+    target: Buffer,
+    fields: list[tuple[int, int, int, _Read]],
+    region: Region | None = None,
+) -> None:
+    """Write the values of the numbers of an array to another with as many elements and no gaps.
+
+    Each field is (place in an element of `source`, place in one of `target`, how many numbers, how they
+    are read). All cores work, and other threads of Python go on; nobody writes to either meanwhile.
+    `region` is the memory of a file that `source` lies in: it is let go as soon as it was read.
+
+    ValueError: the memory does not fit, may not be written to, or overlaps.
+    """
+
+def reduce(
+    source: Buffer,
+    read: _Read,
+    number: str,
+    mask: tuple[Buffer, _Read, int] | None,
+    percentiles: list[float],
+    region: Region | None = None,
+) -> tuple[int, float, float, float, list[float]]:
+    """Return count, mean, least and greatest, and percentiles, of the numbers that are not masked or NaN.
+
+    `number` is the type once they are read, such as ``f4``; `mask` is (flags, how they are read, bits of
+    which none is set where a number counts).
+    """
 
 # bytes-like | ("swap", buffer, width, flip the top bit) | ("sign", buffer, width)
 # | ("copy", product, place, length) | ("zeros", count) | ("pad", byte)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,19 @@ import numpy as np
 from . import _core
 from ._core import Region
 
-__all__ = ["Field", "Stored", "filled", "image", "leaves", "native_array", "native_dtype", "plain"]
+__all__ = [
+    "Field",
+    "Read",
+    "Stored",
+    "filled",
+    "image",
+    "leaves",
+    "native_array",
+    "native_dtype",
+    "plain",
+    "reduced",
+    "unsigned",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -107,15 +120,14 @@ def reduced(
     stored: Stored, mask: tuple[Array, Read, int] | None, percentiles: list[float]
 ) -> tuple[int, float, float, float, list[float]]:
     """Return count, mean, least and greatest of the values, and percentiles; see `reductions`."""
-    if mask is not None:
-        mask = (_elements(mask[0]), *mask[1:])
+    flags = None if mask is None else (_elements(mask[0]), *mask[1:])
     number = stored.dtype.str[1:]
     return _core.reduce(
-        _elements(stored.array), stored.read, number, mask, percentiles, stored.region
+        _elements(stored.array), stored.read, number, flags, percentiles, stored.region
     )
 
 
-def _elements(array: Array) -> Array:
+def _elements(array: Array) -> Any:
     """The same memory as elements without a meaning: not every type of numpy is one of buffers."""
     array = np.atleast_1d(np.asarray(array))
     return array.view(f"V{array.dtype.itemsize}")
@@ -145,7 +157,7 @@ def native_array(array: Array, out: Array | None = None) -> Array:
     fields = _fields(array.dtype)
     kind = type(array)
     if fields is None or not (kind in (np.ndarray, np.memmap, np.recarray) or _is_table(kind)):
-        return np.require(array.astype(dtype, order="C"), requirements="CA")
+        return np.require(array.astype(dtype, order="C"), requirements=("C", "A"))
     # Gaps between fields are zeros, and never what the memory held before.
     values = (np.zeros if _has_gaps(dtype) else np.empty)(array.shape, dtype.base)
     filled(array, values, fields)
@@ -183,7 +195,7 @@ def _fields(dtype: np.dtype[Any]) -> list[Field] | None:
         return None
     found = list(_limited(leaves(dtype)))
     ends = sorted((to, to + count * _width(read)) for _, to, count, read in found)
-    overlap = any(end > start for (_, end), (start, _) in zip(ends, ends[1:], strict=False))
+    overlap = any(end > start for (_, end), (start, _) in pairwise(ends))
     return None if overlap or len(found) > _MOST_FIELDS or not _known(dtype) else found
 
 
@@ -192,7 +204,12 @@ def _limited(fields: Iterator[Field]) -> Iterator[Field]:
         if number > _MOST_FIELDS:
             break
         yield field
-    return
+
+
+def _place(dtype: np.dtype[Any], name: str) -> tuple[np.dtype[Any], int]:
+    """The type of a field, and where it lies."""
+    assert dtype.fields is not None
+    return dtype.fields[name][:2]
 
 
 def _width(read: Read) -> int:
@@ -227,7 +244,7 @@ def leaves(dtype: np.dtype[Any], at: int = 0, to: int = 0) -> Iterator[Field]:
             yield from leaves(base, at + shift, to + shift)
     elif dtype.names is not None:
         for name in dtype.names:
-            field, offset = (dtype.fields or {})[name][:2]
+            field, offset = _place(dtype, name)
             yield from leaves(field, at + offset, to + offset)
     elif dtype.itemsize:
         swap = _swapped(dtype)

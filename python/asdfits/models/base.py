@@ -383,9 +383,9 @@ class DataModel(Tree):
             value = value.owner.link_of(value) if made is None else made
         if not Section.is_image(value):
             value = self[path]
-        if not isinstance(value, np.ndarray) and not Section.is_image(value):
-            raise KeyError(f"there is no array at {path}")
-        return Section(value)
+        if isinstance(value, (np.ndarray, HduArray)):
+            return Section(value)
+        raise KeyError(f"there is no array at {path}")
 
     def stats(
         self,
