@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from contest import Contestant, Facts, Row, Target
 from saving import scratch
 

@@ -106,7 +106,7 @@ def _made(name: str) -> Any:
         from importlib.metadata import version  # slow to import, seldom asked for
 
         return globals().setdefault(name, version("asdfits"))
-    if name in ("asdf_in_fits", "products", "stdatamodels"):
+    if name in ("asdf_in_fits", "errors", "models", "products", "stdatamodels"):
         return import_module(f".{name}", __name__)
     if name in _ROOMS:
         value = globals()[name] = getattr(import_module(f".{_ROOMS[name]}", __name__), name)

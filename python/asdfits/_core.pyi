@@ -300,8 +300,8 @@ def header_cards(header: bytes) -> list[tuple[str, int, int]]:
 def sha256_headers(parts: Sequence[bytes | tuple[Product, int, int]]) -> str:
     """Return the SHA-256 over bytes and pieces of open files (product, place, length), in hex."""
 
-# ("bits", 1 | 2 | 4 | 8, reverse the bytes, flip the top bit) | ("scaled", BITPIX, BSCALE, BZERO, BLANK or None)
-# | ("logical", 1)
+# ("bits", 1 | 2 | 4 | 8, reverse the bytes, flip the top bit) | ("logical", 1)
+# | ("scaled", BITPIX, BSCALE, BZERO, BLANK or None)
 _Read = tuple[Any, ...]
 
 def convert(
@@ -327,7 +327,7 @@ def reduce(
     percentiles: list[float],
     region: Region | None = None,
 ) -> tuple[int, float, float, float, list[float]]:
-    """Return count, mean, least and greatest, and percentiles, of the numbers that are not masked or NaN.
+    """Return count, mean, least, greatest and percentiles of the numbers that are not masked or NaN.
 
     `number` is the type once they are read, such as ``f4``; `mask` is (flags, how they are read, bits of
     which none is set where a number counts).

@@ -57,7 +57,7 @@ def to_arrow(table: Array, units: Mapping[str, str]) -> Any:
 
 
 def to_pandas(table: Array, units: Mapping[str, str]) -> Any:
-    """Return a pandas `DataFrame`; cells that are arrays are arrays of numpy, units are in its `attrs`."""
+    """Return a pandas `DataFrame`; cells that are arrays stay those of numpy, units are in `attrs`."""
     pandas = _package("pandas", "pandas")
     columns = {
         name: values if values.ndim == 1 else pandas.Series(list(values), dtype=object)

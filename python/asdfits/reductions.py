@@ -45,8 +45,8 @@ def stats(
     """Return mean, extremes and percentiles of an array, some of whose pixels may be masked.
 
     All cores read the array as it is, in any byte order: no native or sorted copy of it is made. One
-    pass gives all but percentiles; these take one more for single precision and 32-bit integers, up to three
-    for numbers of 64 bits, and again as many for each eight of them that lie far apart.
+    pass gives all but percentiles; these take one more for single precision and 32-bit integers, up to
+    three for numbers of 64 bits, and again as many for each eight of them that lie far apart.
 
     Parameters
     ----------
