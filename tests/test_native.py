@@ -390,6 +390,21 @@ def test_every_image_and_table_of_a_file_is_that_of_astropy(tmp_path: Path) -> N
         assert np.array_equal(found, theirs_too)
 
 
+@pytest.mark.oracle
+def test_tables_that_astropy_reads_stay_as_it_reads_them(tmp_path: Path) -> None:
+    fits = pytest.importorskip("astropy.io.fits")
+    lists = np.array([np.arange(2.0), np.arange(3.0)], object)
+    column = fits.Column("lists", "PD()", array=lists)
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns([column])]).writeto(
+        tmp_path / "lists.fits"
+    )
+    file = File.open(tmp_path / "lists.fits")
+    file.native = True
+    found = file.array(1)
+    assert found is not None
+    assert [each.tolist() for each in found["lists"]] == [[0, 1], [0, 1, 2]]
+
+
 def test_a_file_that_ends_within_an_image_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "cut.fits"
     model = asdfits.ImageModel(data=np.zeros((100, 100), "f4"))

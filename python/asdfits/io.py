@@ -160,8 +160,9 @@ def native(init: Any, out: np.ndarray[Any, Any] | None = None, **kwargs: Any) ->
     -------
     numpy.ndarray or DataModel
         `out`, or an array in C order. **An array that is native already, aligned and in C order, is
-        returned itself**, as by `numpy.asarray`. Subclasses, masks and units are kept. A model is
-        returned itself; arrays that were taken from it before are no longer those that it holds.
+        returned itself**, as by `numpy.asarray`; so is astropy's `FITS_rec`, which computes its columns
+        from stored numbers. Subclasses, masks and units are kept. A model is returned itself; arrays
+        that were taken from it before are no longer those that it holds.
 
     Raises
     ------

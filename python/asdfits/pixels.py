@@ -146,16 +146,17 @@ def native_array(array: Array, out: Array | None = None) -> Array:
     """Return an array in native byte order and C order; see `asdfits.native`."""
     if out is not None:
         return _into(array, out)
-    dtype = native_dtype(array)
+    dtype, kind = native_dtype(array), type(array)
     # What numpy itself says of a table overlooks cells that are arrays.
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
+    if kind.__name__ == "FITS_rec":
+        return array  # astropy's, which computes its columns from the numbers as they are stored
     if isinstance(array, np.ma.MaskedArray):
         masked = np.ma.MaskedArray(native_array(array.data), np.array(array.mask))
         masked.fill_value = array.fill_value
         return masked
     fields = _fields(array.dtype)
-    kind = type(array)
     if fields is None or not (kind in (np.ndarray, np.memmap, np.recarray) or _is_table(kind)):
         return np.require(array.astype(dtype, order="C"), requirements=("C", "A"))
     # Gaps between fields are zeros, and never what the memory held before.
