@@ -8,7 +8,7 @@
 //!
 //! FITS has no unsigned 16-, 32- and 64-bit integers and no signed bytes. They are stored less 2^(n-1),
 //! and BZERO says so (FITS 4.0 §5.2.5); in two's complement that is the top bit the other way round, so
-//! one pass does both. The loops are plain enough for the compiler to vectorise: see [`crate::simd`].
+//! one pass does both. The loops are plain enough for the compiler to vectorise: see `simd.rs`.
 
 use crate::simd::{each, vectorised};
 use crate::{Error, ErrorKind, Result};
