@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::bytes::Load;
 use crate::fits::card;
 use crate::fits::hdu::{Hdu, Kind};
-use crate::{Error, Result};
+use crate::{Bytes, Error, Result};
+
+/// How much of what follows the last HDU is looked at in a file that is read in part.
+const TRAILING: u64 = crate::fits::BLOCK;
 
 /// All HDUs of a file, indexed.
 #[derive(Debug, Default)]
@@ -29,8 +33,15 @@ impl Layout {
     ///
     /// A file cut short gives the HDUs that are there and a warning with the byte at which it ends.
     /// Only a file that does not start like FITS is an error.
-    pub fn read(file: &[u8]) -> Result<Self> {
-        let start = file.get(..9).unwrap_or(file);
+    pub fn read(mut file: &[u8]) -> Result<Self> {
+        Self::walk(&mut file)
+    }
+
+    /// [`Layout::read`] for any file; what a header says is asked for when the walk comes to it.
+    pub fn walk<F: Load>(file: &mut F) -> Result<Self> {
+        file.load_range(0, 9)?;
+        let start = file.tail(0);
+        let start = start.get(..9).unwrap_or(start);
         if !start.starts_with(b"SIMPLE  =") {
             return Err(Error::format(
                 0,
@@ -38,9 +49,10 @@ impl Layout {
             ));
         }
         let mut layout = Self::default();
+        file.load(0)?;
         layout.push(Hdu::read(file, 0, true)?);
-        while let Some(at) = layout.next_header(file) {
-            match Hdu::read(file, at, false) {
+        while let Some(at) = layout.next_header(file)? {
+            match file.load(at).and_then(|()| Hdu::read(file, at, false)) {
                 Ok(hdu) => layout.push(hdu),
                 Err(error) => {
                     layout.warnings.push(error);
@@ -52,9 +64,11 @@ impl Layout {
     }
 
     /// Where the next header starts; notes what ends the walk.
-    fn next_header(&mut self, file: &[u8]) -> Option<u64> {
-        let last = self.hdus.last()?;
-        let size = file.len() as u64;
+    fn next_header<F: Load>(&mut self, file: &mut F) -> Result<Option<u64>> {
+        let Some(last) = self.hdus.last() else {
+            return Ok(None);
+        };
+        let size = file.size();
         if last.is_cut() {
             let message = format!(
                 "HDU {} ({}) announces {} bytes of data from byte {}, but the file ends after {}",
@@ -65,9 +79,11 @@ impl Layout {
                 last.data_len
             );
             self.warnings.push(Error::truncated(size, message));
-            return None;
+            return Ok(None);
         }
-        let at = last.end()?;
+        let Some(at) = last.end() else {
+            return Ok(None);
+        };
         if at > size {
             let message = format!(
                 "the file ends within the padding after HDU {} ({}), which goes on to byte {at}",
@@ -75,28 +91,26 @@ impl Layout {
                 last.name
             );
             self.warnings.push(Error::truncated(size, message));
-            return None;
+            return Ok(None);
         }
-        let rest = usize::try_from(at)
-            .ok()
-            .and_then(|at| file.get(at..))
-            .unwrap_or_default();
+        file.load_range(at, TRAILING)?;
+        let rest = file.tail(at);
         if rest.is_empty() {
-            return None;
+            return Ok(None);
         }
         if rest.starts_with(b"XTENSION") {
-            return Some(at);
+            return Ok(Some(at));
         }
         // FITS 4.0 §3.5 allows special records here, and writers leave blank or zero blocks.
         if rest.iter().any(|&byte| byte != 0 && byte != b' ') {
             let message = format!(
                 "{} bytes after the last HDU are not an extension: {}, expected `XTENSION`",
-                rest.len(),
+                size.saturating_sub(at),
                 describe(rest.get(..9).unwrap_or(rest))
             );
             self.warnings.push(Error::format(at, message));
         }
-        None
+        Ok(None)
     }
 
     fn push(&mut self, hdu: Hdu) {
@@ -138,10 +152,9 @@ impl Layout {
     /// Writers have used a BINTABLE with one cell of bytes, an IMAGE of bytes and an extension of a
     /// type of its own. In all of them the file stands at the start of the data; only a
     /// variable-length cell keeps it in the heap.
-    pub fn asdf(&self, file: &[u8]) -> Option<(usize, Range<u64>)> {
+    pub fn asdf<B: Bytes + ?Sized>(&self, file: &B) -> Option<(usize, Range<u64>)> {
         let index = self.first("ASDF")?;
         let hdu = self.hdus.get(index)?;
-        let data = hdu.data(file);
         let heap = match hdu.kind {
             Kind::BinTable => hdu
                 .header(file)
@@ -151,8 +164,8 @@ impl Layout {
             _ => None,
         };
         let starts = |at: u64| {
-            let at = usize::try_from(at).ok()?;
-            data.get(at..)?.starts_with(b"#ASDF").then_some(())
+            let here = file.tail(hdu.data_at.saturating_add(at));
+            (at.saturating_add(5) <= hdu.data_len && here.starts_with(b"#ASDF")).then_some(())
         };
         let offset = match heap {
             Some(heap) if hdu.heap > 0 && starts(0).is_none() && starts(heap).is_some() => heap,
@@ -298,7 +311,7 @@ mod tests {
             if let Ok(layout) = Layout::read(&changed) {
                 for hdu in &layout.hdus {
                     assert!(hdu.data(&changed).len() as u64 == hdu.data_len);
-                    hdu.header(&changed).cards().count();
+                    hdu.header(changed.as_slice()).cards().count();
                 }
             }
         }

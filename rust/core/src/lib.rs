@@ -17,6 +17,7 @@
 //! Nothing here panics, recurses without a cap, or allocates what a header merely claims.
 
 pub mod asdf;
+pub mod bytes;
 mod disk;
 pub mod error;
 pub mod fits;
@@ -27,10 +28,12 @@ pub mod overlay;
 pub mod parallel;
 pub mod product;
 pub mod save;
+pub mod scan;
 mod simd;
 pub mod source;
 pub mod swap;
 
+pub use bytes::Bytes;
 pub use error::{Error, ErrorKind, Result};
 pub use layout::Layout;
 pub use product::Product;

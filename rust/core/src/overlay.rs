@@ -6,9 +6,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::Product;
 use crate::asdf::{self, NodeId, Scalar, Tape};
-use crate::fits::{self, CARD, Card, Value};
+use crate::fits::{self, CARD, Card, Value, card};
+use crate::{Bytes, Product};
 
 /// Stands in a path for the position in a list.
 const ITEM: &str = "*";
@@ -248,7 +248,7 @@ impl Place {
     }
 }
 
-impl Product {
+impl<S: Bytes> Product<S> {
     /// The mapped cards that do not say what the tree says, or may not fit the schema; the cards that
     /// the mapping does not know; the arrays.
     ///
@@ -256,10 +256,26 @@ impl Product {
     /// a keyword that the schema spells in upper case is known.
     pub fn beside<'a>(&'a self, mapping: &Mapping, exact: bool) -> Beside<'a> {
         let nodes = self.nodes(mapping);
-        let mut beside = Beside {
+        Beside {
             arrays: self.placed(mapping, &nodes),
-            ..Beside::default()
-        };
+            ..self.cards_beside(mapping, &nodes, exact, true)
+        }
+    }
+
+    /// The mapped cards of [`Product::beside`] alone: of a mapping with few rows most cards are passed over.
+    pub fn mapped_beside<'a>(&'a self, mapping: &Mapping) -> Vec<Mapped<'a>> {
+        let nodes = self.nodes(mapping);
+        self.cards_beside(mapping, &nodes, false, false).mapped
+    }
+
+    fn cards_beside<'a>(
+        &'a self,
+        mapping: &Mapping,
+        nodes: &Nodes,
+        exact: bool,
+        all: bool,
+    ) -> Beside<'a> {
+        let mut beside = Beside::default();
         let mut rows = Vec::new();
         // The HDU that had a row last: of equal keywords in one header the first counts.
         let mut last = vec![None; mapping.keywords.len()];
@@ -270,11 +286,17 @@ impl Product {
                 continue;
             }
             let roles = self.roles(mapping, hdu);
+            if roles.is_empty() && !all {
+                continue;
+            }
             let mut unknown = Vec::new();
-            let mut cards = facts.header(self.source.bytes()).cards();
+            let mut cards = facts.header(&self.source).cards();
             loop {
                 rows.clear();
-                while !exact && self.settles(mapping, &nodes, &roles, cards.rest(), &mut rows) {
+                while !exact
+                    && ((!all && is_foreign(&roles, cards.rest()))
+                        || self.settles(mapping, nodes, &roles, cards.rest(), &mut rows))
+                {
                     cards.skip_record();
                 }
                 for &(row, _) in &rows {
@@ -315,6 +337,9 @@ impl Product {
                             fits,
                         });
                     }
+                }
+                if !all {
+                    continue;
                 }
                 let packs = facts.kind == fits::Kind::Compressed && is_packing(&card.keyword);
                 if !known && !is_tree && !packs && !is_builtin(&card.keyword) {
@@ -638,6 +663,21 @@ impl Keyword {
             _ => false,
         }
     }
+}
+
+/// Whether the first record of `rest` is surely no card of a mapping, nor END.
+fn is_foreign(roles: &[Role<'_>], rest: &[u8]) -> bool {
+    let Some(record) = rest.get(..CARD).filter(|record| !card::is_end(record)) else {
+        return false;
+    };
+    let name = record.get(..8).unwrap_or_default().trim_ascii_end();
+    let is_plain = |b: &u8| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-');
+    // What follows HIERARCH is the keyword, and so may be what stands before an early equals sign.
+    name != b"HIERARCH"
+        && name.iter().all(is_plain)
+        && roles
+            .iter()
+            .all(|(cards, _)| !cards.contains_key(&pack(name)))
 }
 
 /// A keyword of at most 8 letters as a number, whatever its case.

@@ -15,7 +15,17 @@ use std::sync::Arc;
 use flate2::bufread::GzDecoder;
 use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw, UncheckedAdvice};
 
-use crate::{Error, ErrorKind, Result, disk};
+use crate::{Bytes, Error, ErrorKind, Result, disk};
+
+impl Bytes for Source {
+    fn size(&self) -> u64 {
+        self.bytes().len() as u64
+    }
+
+    fn tail(&self, at: u64) -> &[u8] {
+        self.bytes().tail(at)
+    }
+}
 
 /// The bytes of one product.
 #[derive(Debug)]
@@ -63,15 +73,7 @@ impl Source {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            let message = "is a folder, expected a file".to_owned();
-            let kind = ErrorKind::Io(std::io::ErrorKind::IsADirectory);
-            return Err(Error {
-                kind,
-                at: None,
-                hdu: None,
-                errno: Some(EISDIR),
-                message,
-            });
+            return Err(is_folder());
         }
         if !metadata.is_file() {
             // A pipe has no length and cannot be mapped.
@@ -154,9 +156,7 @@ impl Source {
 
     /// `length` bytes from `at`, to be parsed; `None` beyond the end.
     pub fn get(&self, at: u64, length: u64) -> Option<&[u8]> {
-        let start = usize::try_from(at).ok()?;
-        let end = start.checked_add(usize::try_from(length).ok()?)?;
-        self.bytes().get(start..end)
+        Bytes::get(self, at, length)
     }
 
     /// `length` writable bytes from `at`; `None` beyond the end.
@@ -192,10 +192,20 @@ impl Source {
 /// What memory is let go in: a multiple of every page size in use but those of huge pages.
 const PAGE: usize = 64 << 10;
 
-const GZIP: &[u8] = &[0x1f, 0x8b];
+/// The first bytes of a gzip file.
+pub(crate) const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// The number of "is a directory" on every Unix.
 const EISDIR: i32 = 21;
+
+/// The error for a folder in the place of a file.
+pub(crate) fn is_folder() -> Error {
+    let kind = ErrorKind::Io(std::io::ErrorKind::IsADirectory);
+    Error {
+        errno: Some(EISDIR),
+        ..disk::plain(kind, "is a folder, expected a file")
+    }
+}
 
 /// The two maps of a file.
 #[allow(unsafe_code)]
@@ -217,7 +227,7 @@ const DEFLATE_RATIO: usize = 1032;
 ///
 /// Memory grows with what comes out. The first guess is what the last member says that it holds, where
 /// that many bytes can come from the file at all.
-fn gunzip(bytes: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn gunzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let length = bytes.last_chunk().copied().map_or(0, u32::from_le_bytes);
     let guess = usize::try_from(length).unwrap_or(0);

@@ -14,6 +14,7 @@ mod overlay;
 mod product;
 mod region;
 mod save;
+mod scan;
 mod tree;
 mod value;
 mod yaml;
@@ -38,6 +39,8 @@ mod _core {
         checksum, checksum_text, datasum, edit_file, header_cards, recover_file, render_card,
         render_header, sha256_headers, write_file,
     };
+    #[pymodule_export]
+    use super::scan::Scanner;
     #[pymodule_export]
     use super::yaml::{yaml_events, yaml_plain};
     #[pymodule_export]

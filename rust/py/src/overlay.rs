@@ -10,7 +10,7 @@ pub struct Rows {
 }
 
 /// (HDU, keyword, path, in a list, kinds, texts)
-type KeywordRow = (
+pub type KeywordRow = (
     String,
     String,
     Vec<String>,
@@ -27,21 +27,26 @@ impl Rows {
         arrays: Vec<(String, Vec<String>, bool)>,
         longest: usize,
     ) -> Self {
-        let keywords = keywords
-            .into_iter()
-            .map(|(hdu, keyword, path, in_list, kinds, texts)| Keyword {
-                hdu,
-                keyword,
-                path,
-                in_list,
-                kinds: Kinds::new(&kinds),
-                texts: texts.map(|texts| texts.into_iter().collect()),
-            });
         let arrays = arrays
             .into_iter()
             .map(|(hdu, path, in_list)| Array { hdu, path, in_list });
         Self {
-            mapping: Mapping::new(keywords.collect(), arrays.collect(), longest),
+            mapping: Mapping::new(keywords_of(keywords), arrays.collect(), longest),
         }
     }
+}
+
+/// Keywords as the core has them.
+pub fn keywords_of(keywords: Vec<KeywordRow>) -> Vec<Keyword> {
+    keywords
+        .into_iter()
+        .map(|(hdu, keyword, path, in_list, kinds, texts)| Keyword {
+            hdu,
+            keyword,
+            path,
+            in_list,
+            kinds: Kinds::new(&kinds),
+            texts: texts.map(|texts| texts.into_iter().collect()),
+        })
+        .collect()
 }

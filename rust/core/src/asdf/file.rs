@@ -42,6 +42,22 @@ pub struct AsdfFile {
 impl AsdfFile {
     /// Reads the ASDF file in `bytes`, which lies at offset `at` of the whole file.
     pub fn parse(bytes: &[u8], at: u64) -> Result<Self> {
+        let mut file = Self::parse_tree(bytes, at)?;
+        file.blocks = read_blocks(bytes, file.yaml.end, at)?;
+        Ok(file)
+    }
+
+    /// Whether `bytes`, the start of an ASDF file, go beyond the end of its tree.
+    pub fn has_whole_tree(bytes: &[u8]) -> bool {
+        Header::read(bytes, 0).is_ok_and(|header| {
+            let rest = bytes.get(header.end..).unwrap_or_default();
+            !rest.starts_with(b"%YAML")
+                || yaml_end(bytes, header.end).is_some_and(|end| end < bytes.len())
+        })
+    }
+
+    /// Reads the version lines and the tree, and no blocks.
+    pub fn parse_tree(bytes: &[u8], at: u64) -> Result<Self> {
         let header = Header::read(bytes, at)?;
         let place = |p: usize| at.saturating_add(u64::try_from(p).unwrap_or(u64::MAX));
         let mut file = Self {
@@ -64,7 +80,6 @@ impl AsdfFile {
             let text = bytes.get(file.yaml.clone()).unwrap_or(&[]);
             file.tape = Tape::parse(text, place(header.end))?;
         }
-        file.blocks = read_blocks(bytes, file.yaml.end, at)?;
         Ok(file)
     }
 

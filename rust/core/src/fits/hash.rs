@@ -4,12 +4,13 @@ use sha2::{Digest, Sha256};
 
 use super::card::{is_clean, is_end};
 use super::{CARD, Hdu};
+use crate::Bytes;
 
 /// The SHA-256 of all headers but those named `ASDF`, as lower-case hex, and the unclean HDUs.
 ///
 /// The writer hashes the text of each header as it renders it. For a header in which every card is
 /// clean that text is the bytes on disk; the indices returned name the headers where it may not be.
-pub fn header_hash(file: &[u8], hdus: &[Hdu]) -> (String, Vec<usize>) {
+pub fn header_hash<B: Bytes + ?Sized>(file: &B, hdus: &[Hdu]) -> (String, Vec<usize>) {
     let mut digest = Sha256::new();
     let mut unclean = Vec::new();
     for (index, hdu) in hdus

@@ -2,7 +2,7 @@
 
 use super::card::ascii;
 use super::{Header, Value, padded};
-use crate::{Error, Result};
+use crate::{Bytes, Error, Result};
 
 /// What an HDU holds (FITS 4.0 §3, §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub struct Hdu {
 
 impl Hdu {
     /// Reads the HDU at byte `at` of `file`; `first` for the primary HDU.
-    pub fn read(file: &[u8], at: u64, first: bool) -> Result<Self> {
+    pub fn read<B: Bytes + ?Sized>(file: &B, at: u64, first: bool) -> Result<Self> {
         let header = Header::read(file, at)?;
         let xtension = if first {
             String::new()
@@ -107,7 +107,7 @@ impl Hdu {
         let announced = data_size(bitpix, &axes, kind, heap, count)
             .ok_or_else(|| bad_card(&header, "NAXIS", "a size below 2^64 bytes"))?;
         let data_at = at.saturating_add(header.bytes().len() as u64);
-        let available = (file.len() as u64).saturating_sub(data_at);
+        let available = file.size().saturating_sub(data_at);
         Ok(Self {
             kind,
             name: hdu_name(&header, first),
@@ -143,25 +143,15 @@ impl Hdu {
     }
 
     /// The header's bytes in the file it was read from.
-    pub fn header<'a>(&self, file: &'a [u8]) -> Header<'a> {
-        let range = usize::try_from(self.at)
-            .ok()
-            .zip(usize::try_from(self.data_at).ok());
-        let bytes = range
-            .and_then(|(from, to)| file.get(from..to))
-            .unwrap_or_default();
+    pub fn header<'a, B: Bytes + ?Sized>(&self, file: &'a B) -> Header<'a> {
+        let length = self.data_at.saturating_sub(self.at);
+        let bytes = file.get(self.at, length).unwrap_or_default();
         Header::from_bytes(bytes, self.at)
     }
 
     /// The data's bytes that the file holds.
     pub fn data<'a>(&self, file: &'a [u8]) -> &'a [u8] {
-        let end = self.data_at.saturating_add(self.data_len);
-        let range = usize::try_from(self.data_at)
-            .ok()
-            .zip(usize::try_from(end).ok());
-        range
-            .and_then(|(from, to)| file.get(from..to))
-            .unwrap_or_default()
+        Bytes::get(file, self.data_at, self.data_len).unwrap_or_default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::card::{Card, Value, ascii, is_end, read_card};
 use super::{BLOCK, CARD};
-use crate::{Error, Result};
+use crate::{Bytes, Error, Result};
 
 /// The bytes of one header, from its first card up to the end of the block that holds END.
 #[derive(Debug, Clone, Copy)]
@@ -17,11 +17,8 @@ impl<'a> Header<'a> {
     /// Finds the END card of the header at `at` of `file`.
     ///
     /// The header is what the file holds up to the next block boundary after END (FITS 4.0 §3.3.1).
-    pub fn read(file: &'a [u8], at: u64) -> Result<Self> {
-        let rest = usize::try_from(at)
-            .ok()
-            .and_then(|at| file.get(at..))
-            .unwrap_or_default();
+    pub fn read<B: Bytes + ?Sized>(file: &'a B, at: u64) -> Result<Self> {
+        let rest = file.tail(at);
         let mut place = 0_u64;
         for record in rest.chunks_exact(CARD) {
             if is_end(record) {

@@ -1,0 +1,300 @@
+//! Bytes of a file by their place, whether all of them are at hand or only those that were read.
+//!
+//! Who walks through a file asks for each header before it looks at it, so that the same walk serves a
+//! map, where nothing has to be done for it, and a [`Partial`] file, of which only headers and the tree
+//! are ever read. Where the bytes of a partial file come from is a [`ReadAt`]: a file on a disk, or
+//! whatever else answers for a range of bytes.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use crate::fits::{CARD, card};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of a file that are at hand.
+pub trait Bytes {
+    /// The length of the file.
+    fn size(&self) -> u64;
+
+    /// The bytes from `at` on, as far as they are at hand; none beyond the end.
+    fn tail(&self, at: u64) -> &[u8];
+
+    /// `length` bytes from `at`; `None` where not all of them are at hand.
+    fn get(&self, at: u64, length: u64) -> Option<&[u8]> {
+        self.tail(at).get(..usize::try_from(length).ok()?)
+    }
+}
+
+/// A file that is walked through.
+pub trait Load: Bytes {
+    /// Brings the header at `at` to hand, up to END and its padding.
+    fn load(&mut self, at: u64) -> Result<()>;
+
+    /// Brings `length` bytes from `at` to hand, or as many as the file has.
+    fn load_range(&mut self, at: u64, length: u64) -> Result<()>;
+}
+
+impl Bytes for [u8] {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn tail(&self, at: u64) -> &[u8] {
+        let start = usize::try_from(at).unwrap_or(usize::MAX);
+        self.get(start..).unwrap_or_default()
+    }
+}
+
+impl Bytes for &[u8] {
+    fn size(&self) -> u64 {
+        (**self).size()
+    }
+
+    fn tail(&self, at: u64) -> &[u8] {
+        (**self).tail(at)
+    }
+}
+
+impl Load for &[u8] {
+    fn load(&mut self, _: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn load_range(&mut self, _: u64, _: u64) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Something that answers for ranges of bytes.
+pub trait ReadAt {
+    /// Fills the start of `into` with the bytes from `at`; 0 at the end of the file.
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, into, at)
+    }
+}
+
+/// A file of which only what was asked for is in memory.
+#[derive(Debug)]
+pub struct Partial<R> {
+    reader: R,
+    size: u64,
+    stretches: Vec<Stretch>,
+}
+
+/// Bytes that follow each other.
+#[derive(Debug)]
+struct Stretch {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+/// What is read at first: the primary header of a product, and often more.
+const FIRST: u64 = 64 << 10;
+
+/// What is read where a header starts; most headers of extensions are shorter.
+const STEP: u64 = 2 * crate::fits::BLOCK;
+
+/// What is read in one go at the end of a file, since the tree stands there.
+const END: u64 = 64 << 10;
+
+/// A header of more bytes is none.
+const LONGEST: u64 = 64 << 20;
+
+impl<R: ReadAt> Partial<R> {
+    /// A file of `size` bytes, its first ones read.
+    pub fn open(reader: R, size: u64) -> Result<Self> {
+        let mut file = Self {
+            reader,
+            size,
+            stretches: Vec::new(),
+        };
+        let first = if size <= FIRST.saturating_add(END) {
+            size
+        } else {
+            FIRST
+        };
+        file.load_range(0, first)?;
+        Ok(file)
+    }
+
+    /// The stretch that holds the byte at `at`; a new, empty one if there is none.
+    fn stretch(&mut self, at: u64) -> usize {
+        let holds = |stretch: &Stretch| {
+            let end = stretch.at.saturating_add(stretch.bytes.len() as u64);
+            (stretch.at..=end).contains(&at)
+        };
+        self.stretches.iter().rposition(holds).unwrap_or_else(|| {
+            self.stretches.push(Stretch {
+                at,
+                bytes: Vec::new(),
+            });
+            self.stretches.len().saturating_sub(1)
+        })
+    }
+}
+
+impl<R> Bytes for Partial<R> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn tail(&self, at: u64) -> &[u8] {
+        // A walk goes forward, so that the last stretch is asked for most.
+        let found = self.stretches.iter().rev().find_map(|stretch| {
+            let start = usize::try_from(at.checked_sub(stretch.at)?).ok()?;
+            stretch.bytes.get(start..).filter(|rest| !rest.is_empty())
+        });
+        found.unwrap_or_default()
+    }
+}
+
+impl<R: ReadAt> Load for Partial<R> {
+    fn load(&mut self, at: u64) -> Result<()> {
+        let rest = self.size.saturating_sub(at);
+        let mut wanted = if rest <= END { rest } else { STEP };
+        let mut seen = 0_usize;
+        loop {
+            let have = self.tail(at).len() as u64;
+            if have < wanted {
+                self.load_range(at, wanted)?;
+            }
+            // All that is there is searched, and none of it twice.
+            let tail = self.tail(at);
+            let fresh = tail.get(seen..).unwrap_or_default();
+            let all = tail.len() as u64 >= rest;
+            let end = fresh.chunks_exact(CARD).position(card::is_end);
+            if let Some(end) = end {
+                let cards = seen.saturating_add(end.saturating_add(1).saturating_mul(CARD));
+                let whole = crate::fits::padded(cards as u64).unwrap_or(u64::MAX);
+                return self.load_range(at, whole);
+            }
+            if all {
+                return Ok(());
+            }
+            if tail.len() as u64 >= LONGEST {
+                let message = format!(
+                    "the header that starts at byte {at} has no END card in {LONGEST} bytes"
+                );
+                return Err(Error::new(ErrorKind::Limit, at, message));
+            }
+            let cards = tail.len().checked_div(CARD).unwrap_or(0);
+            seen = cards.saturating_mul(CARD);
+            wanted = (tail.len() as u64).saturating_mul(2).max(STEP).min(rest);
+        }
+    }
+
+    fn load_range(&mut self, at: u64, length: u64) -> Result<()> {
+        let length = length.min(self.size.saturating_sub(at));
+        if self.tail(at).len() as u64 >= length {
+            return Ok(());
+        }
+        let number = self.stretch(at);
+        let Some(stretch) = self.stretches.get_mut(number) else {
+            return Ok(());
+        };
+        let end = at.saturating_add(length).saturating_sub(stretch.at);
+        let end = usize::try_from(end).unwrap_or(usize::MAX);
+        let mut filled = stretch.bytes.len();
+        stretch.bytes.resize(end.max(filled), 0);
+        while let Some(into) = stretch.bytes.get_mut(filled..).filter(|b| !b.is_empty()) {
+            let place = stretch.at.saturating_add(filled as u64);
+            match self.reader.read_at(place, into) {
+                // Cut while it was read: what is there counts.
+                Ok(0) => {
+                    self.size = self.size.min(place);
+                    break;
+                }
+                Ok(count) => filled = filled.saturating_add(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    stretch.bytes.truncate(filled);
+                    return Err(error.into());
+                }
+            }
+        }
+        stretch.bytes.truncate(filled);
+        Ok(())
+    }
+}
+
+impl<R> Partial<R> {
+    /// What `unpack` makes of the first stretch, all of it in memory.
+    pub fn replaced(self, unpack: impl FnOnce(&[u8]) -> Result<Vec<u8>>) -> Result<Self> {
+        let bytes = unpack(self.tail(0))?;
+        Ok(Self {
+            reader: self.reader,
+            size: bytes.len() as u64,
+            stretches: vec![Stretch { at: 0, bytes }],
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Bytes that count how many of them were asked for.
+    struct Counted(Vec<u8>, Cell<usize>);
+
+    impl ReadAt for &Counted {
+        fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+            let rest = self.0.as_slice().tail(at);
+            let count = rest.len().min(into.len());
+            into[..count].copy_from_slice(&rest[..count]);
+            self.1.set(self.1.get() + count);
+            Ok(count)
+        }
+    }
+
+    fn card(text: &str) -> Vec<u8> {
+        format!("{text:<80}").into_bytes()
+    }
+
+    #[test]
+    fn a_header_is_read_up_to_its_end_and_no_data() {
+        let mut bytes = vec![b'x'; 300_000];
+        let mut header: Vec<u8> = (0..200).flat_map(|_| card("A       = 1")).collect();
+        header.extend(card("END"));
+        bytes[100_000..100_000 + header.len()].copy_from_slice(&header);
+        let counted = Counted(bytes.clone(), Cell::new(0));
+        let mut file = Partial::open(&counted, bytes.len() as u64).unwrap();
+        file.load(100_000).unwrap();
+        let whole = crate::fits::padded(header.len() as u64).unwrap();
+        assert_eq!(
+            file.get(100_000, whole).unwrap(),
+            bytes.as_slice().get(100_000, whole).unwrap()
+        );
+        assert!(counted.1.get() < FIRST as usize + 2 * header.len() + 2 * STEP as usize);
+        assert!(file.tail(90_000).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_shrank_meanwhile_ends_where_it_ends() {
+        let counted = Counted(vec![1; 1000], Cell::new(0));
+        let mut file = Partial::open(&counted, 500_000).unwrap();
+        assert_eq!((file.size(), file.tail(0).len()), (1000, 1000));
+        file.load(400_000).unwrap();
+        assert!(file.tail(400_000).is_empty());
+    }
+
+    #[test]
+    fn a_file_without_an_end_card_is_read_no_further_than_the_limit() {
+        struct Blank;
+        impl ReadAt for Blank {
+            fn read_at(&self, _: u64, into: &mut [u8]) -> io::Result<usize> {
+                into.fill(b' ');
+                Ok(into.len())
+            }
+        }
+        let mut file = Partial::open(Blank, 1 << 50).unwrap();
+        assert_eq!(file.load(0).unwrap_err().kind, ErrorKind::Limit);
+        assert!(file.tail(0).len() as u64 <= 2 * LONGEST);
+    }
+}
