@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import asdf_in_fits, products, stdatamodels
+    from . import asdf_in_fits, catalogue, products, stdatamodels
+    from .catalogue import scan, scan_batches
     from .checks import Finding, verify
     from .compare import Difference, diff
     from .edit import update_metadata
@@ -52,6 +53,7 @@ __all__ = [
     "ValidationError",
     "ValidationWarning",
     "asdf_in_fits",
+    "catalogue",
     "diff",
     "from_stdatamodels",
     "model_class",
@@ -59,6 +61,8 @@ __all__ = [
     "open",
     "products",
     "read_metadata",
+    "scan",
+    "scan_batches",
     "stats",
     "stdatamodels",
     "to_stdatamodels",
@@ -91,6 +95,8 @@ _ROOMS = {
     "native": "io",
     "open": "io",
     "read_metadata": "io",
+    "scan": "catalogue",
+    "scan_batches": "catalogue",
     "stats": "reductions",
     "to_stdatamodels": "stdatamodels",
     "update_metadata": "edit",
@@ -106,7 +112,7 @@ def _made(name: str) -> Any:
         from importlib.metadata import version  # slow to import, seldom asked for
 
         return globals().setdefault(name, version("asdfits"))
-    if name in ("asdf_in_fits", "errors", "models", "products", "stdatamodels"):
+    if name in ("asdf_in_fits", "catalogue", "errors", "models", "products", "stdatamodels"):
         return import_module(f".{name}", __name__)
     if name in _ROOMS:
         value = globals()[name] = getattr(import_module(f".{_ROOMS[name]}", __name__), name)

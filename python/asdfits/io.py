@@ -317,28 +317,58 @@ def class_of(file: File) -> str:
 
 def guessed_class(file: File) -> str:
     """Return the class that the shape of the first SCI array suggests."""
-    if not file.product.is_fits:
-        return "JwstDataModel"
     product = file.product
-    science = product.find("SCI", 1)
-    shape = [] if science is None else product.hdu(science).shape
-    if len(shape) == 4 and product.find("DQ") is None:
+    science = product.find("SCI", 1) if product.is_fits else None
+    dimensions = 0 if science is None else len(product.hdu(science).shape)
+    found = guess(
+        product.is_fits,
+        dimensions,
+        has_quality=product.find("DQ") is not None,
+        is_reference=product.is_fits and product.value(0, "REFTYPE") is not None,
+        has_second=product.find("SCI", 2) is not None,
+    )
+    if found is None:
+        raise TypeError(f"{file.path}: {no_guess(dimensions)}")
+    return found
+
+
+def guess(
+    is_fits: bool, dimensions: int, *, has_quality: bool, is_reference: bool, has_second: bool
+) -> str | None:
+    """Return the class for a file that names none; None where there is none.
+
+    Parameters
+    ----------
+    is_fits
+        Whether it is a FITS file.
+    dimensions
+        Those of the first SCI array; 0 without one.
+    has_quality, has_second
+        Whether there is an HDU DQ; a second SCI array.
+    is_reference
+        Whether the file says that it is a reference file (keyword REFTYPE).
+    """
+    if not is_fits:
+        return "JwstDataModel"
+    if dimensions == 4 and not has_quality:
         return "RampModel"
-    if product.value(0, "REFTYPE") is not None:
+    if is_reference:
         reference = {
             0: "ReferenceFileModel",
             2: "ReferenceImageModel",
             3: "ReferenceCubeModel",
             4: "ReferenceQuadModel",
         }
-        if len(shape) in reference:
-            return reference[len(shape)]
-    if len(shape) == 2:
-        return "ImageModel" if product.find("SCI", 2) is None else "MultiSlitModel"
-    guesses = {0: "JwstDataModel", 3: "CubeModel", 4: "QuadModel"}
-    if len(shape) not in guesses:
-        raise TypeError(
-            f"{file.path}: no data model has a SCI array of {len(shape)} dimensions, and the file "
-            "names no class (keyword DATAMODL)"
-        )
-    return guesses[len(shape)]
+        if dimensions in reference:
+            return reference[dimensions]
+    if dimensions == 2:
+        return "MultiSlitModel" if has_second else "ImageModel"
+    return {0: "JwstDataModel", 3: "CubeModel", 4: "QuadModel"}.get(dimensions)
+
+
+def no_guess(dimensions: int) -> str:
+    """Say why the class of a file can be neither read nor guessed."""
+    return (
+        f"no data model has a SCI array of {dimensions} dimensions, and the file names no class "
+        "(keyword DATAMODL)"
+    )

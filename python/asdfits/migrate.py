@@ -16,7 +16,7 @@ from ._core import Product
 from .arrays import Table
 from .mapping import ModelSchema
 
-__all__ = ["Added", "added_cards", "added_columns", "completed"]
+__all__ = ["Added", "added_cards", "added_columns", "completed", "completed_hdus"]
 
 
 class Added(NamedTuple):
@@ -49,6 +49,11 @@ _COLUMNS: Final[Mapping[str, Mapping[str, Added]]] = {
 _CARDS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     "SpecPsfModel": {"PSF": {"APERTURE": "ANY", "CENTCOL": None, "CENTROW": None, "SUBPIX": None}}
 }
+
+
+def completed_hdus(schema: ModelSchema) -> frozenset[str]:
+    """Return the names of the HDUs that may lack something in files of older versions."""
+    return frozenset([*_COLUMNS.get(schema.name, ()), *_CARDS.get(schema.name, ())])
 
 
 def added_columns(product: Product, schema: ModelSchema) -> dict[int, Added]:

@@ -85,6 +85,19 @@ def classify(source: str | os.PathLike[str] | DataModel) -> Kind | None:
         name, content = os.path.basename(path), _of_file(path)
     else:
         name, content = _value(source, "meta.filename") or "", _of_model(source)
+    return judge(name, content)
+
+
+def judge(name: str, content: Callable[[str], Any]) -> Kind | None:
+    """Tell what a product is by its name or, where that says nothing, by its content.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    content
+        Gives what stands under a keyword of `EVIDENCE`, or None; asked only if the name says nothing.
+    """
     kind, by_suffix = _by_name(name)
     if kind is not None:
         return kind
@@ -162,6 +175,9 @@ _PLACES = {
     "S_WCS": "meta.cal_step.assign_wcs",
     "S_WFSCOM": "meta.cal_step.wfs_combine",
 }
+
+EVIDENCE = (*_PLACES, "HDRTAB")
+"""What the content is judged by: keywords of the primary header, and an HDU."""
 
 # Keyword, or HDRTAB -> value, or None.
 _Content = Callable[[str], Any]

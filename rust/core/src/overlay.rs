@@ -670,14 +670,30 @@ fn is_foreign(roles: &[Role<'_>], rest: &[u8]) -> bool {
     let Some(record) = rest.get(..CARD).filter(|record| !card::is_end(record)) else {
         return false;
     };
-    let name = record.get(..8).unwrap_or_default().trim_ascii_end();
-    let is_plain = |b: &u8| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-');
+    let Some(name) = record.first_chunk::<8>() else {
+        return false;
+    };
+    let word = u64::from_be_bytes(*name);
     // What follows HIERARCH is the keyword, and so may be what stands before an early equals sign.
-    name != b"HIERARCH"
-        && name.iter().all(is_plain)
-        && roles
-            .iter()
-            .all(|(cards, _)| !cards.contains_key(&pack(name)))
+    if name == b"HIERARCH" || has_odd_byte(word) {
+        return false;
+    }
+    let blanks = (word ^ EACH.wrapping_mul(u64::from(b' '))).trailing_zeros() & !7;
+    let key = word.checked_shr(blanks).unwrap_or(0);
+    roles.iter().all(|(cards, _)| !cards.contains_key(&key))
+}
+
+/// A one in each byte.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Whether one of eight bytes is an equals sign, a lower-case letter or beyond ASCII.
+fn has_odd_byte(word: u64) -> bool {
+    let equals = word ^ EACH.wrapping_mul(u64::from(b'='));
+    let has_equals = equals.wrapping_sub(EACH) & !equals & EACH.wrapping_mul(0x80);
+    // Bits 5 and 6 are both set from the grave accent on.
+    let is_lower = word & word.wrapping_shl(1) & EACH.wrapping_mul(0x40);
+    let is_wide = word & EACH.wrapping_mul(0x80);
+    has_equals | is_lower | is_wide != 0
 }
 
 /// A keyword of at most 8 letters as a number, whatever its case.

@@ -22,7 +22,7 @@ use rustix::fs::OFlags;
 
 use crate::asdf::{Kind, NodeId, Scalar};
 use crate::bytes::{Load, Partial};
-use crate::fits::Value;
+use crate::fits::{self, Value};
 use crate::overlay::Mapping;
 use crate::{Bytes, Error, ErrorKind, Product, Result, disk, source};
 
@@ -126,7 +126,7 @@ pub struct Scanner {
 pub struct Found {
     /// Bytes of the file.
     pub size: Option<u64>,
-    /// When it was changed last, in nanoseconds since 1970.
+    /// When it was changed last, in microseconds since 1970.
     pub modified: Option<i64>,
     /// A cell for each column.
     pub cells: Vec<Option<Cell>>,
@@ -298,8 +298,9 @@ impl Scanner {
 impl Found {
     fn stamp(&mut self, metadata: &std::fs::Metadata) {
         self.size = Some(metadata.len());
-        let nanoseconds = metadata.mtime().checked_mul(1_000_000_000);
-        self.modified = nanoseconds.and_then(|n| n.checked_add(metadata.mtime_nsec()));
+        let whole = metadata.mtime().checked_mul(1_000_000);
+        let part = metadata.mtime_nsec().checked_div(1000);
+        self.modified = whole.zip(part).and_then(|(a, b)| a.checked_add(b));
     }
 }
 
@@ -391,10 +392,13 @@ impl<S: Bytes> Opened<'_, S> {
         if guessed {
             return Proof::Fails;
         }
-        match self.product.header_hash() {
-            (_, unclean) if !unclean.is_empty() => Proof::Open,
-            (hash, _) if *hash == stored => Proof::Holds,
-            _ => Proof::Fails,
+        let (source, hdus) = (&self.product.source, &self.product.layout.hdus);
+        if fits::header_digest(source, hdus) == stored {
+            Proof::Holds
+        } else if fits::unclean(source, hdus).is_empty() {
+            Proof::Fails
+        } else {
+            Proof::Open
         }
     }
 

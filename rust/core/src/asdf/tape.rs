@@ -341,6 +341,22 @@ impl Tape {
         }
     }
 
+    /// Whether the node is a scalar with this text.
+    fn is_text(&self, id: NodeId, source: &[u8], text: &str) -> bool {
+        let node = self.node(id);
+        if node.kind() != Kind::Scalar || index(node.b) != text.len() {
+            return false;
+        }
+        let start = index(node.a);
+        let range = start..start.saturating_add(text.len());
+        let bytes = if node.flags & COOKED == 0 {
+            source
+        } else {
+            self.cooked.as_bytes()
+        };
+        bytes.get(range) == Some(text.as_bytes())
+    }
+
     /// Whether the reference takes the node as a key: a scalar that keeps no tag, itself or by an alias.
     pub fn is_hashable(&self, id: NodeId) -> bool {
         let id = self.resolve(id);
@@ -392,8 +408,7 @@ impl Tape {
         let mut found = None;
         for (name, value) in self.pairs(id) {
             let name = self.resolve(name);
-            if self.kind(name) == Kind::Scalar
-                && self.text(name, source) == key
+            if self.is_text(name, source, key)
                 && matches!(self.scalar(name, source), Ok(Scalar::Str(_)))
             {
                 found = Some(value);

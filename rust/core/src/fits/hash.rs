@@ -11,20 +11,28 @@ use crate::Bytes;
 /// The writer hashes the text of each header as it renders it. For a header in which every card is
 /// clean that text is the bytes on disk; the indices returned name the headers where it may not be.
 pub fn header_hash<B: Bytes + ?Sized>(file: &B, hdus: &[Hdu]) -> (String, Vec<usize>) {
-    let mut digest = Sha256::new();
-    let mut unclean = Vec::new();
-    for (index, hdu) in hdus
-        .iter()
-        .enumerate()
-        .filter(|(_, hdu)| hdu.name != "ASDF")
-    {
-        let bytes = hdu.header(file).bytes();
-        if !is_clean_header(bytes) {
-            unclean.push(index);
-        }
-        digest.update(bytes);
-    }
-    (hex(&digest.finalize()), unclean)
+    (header_digest(file, hdus), unclean(file, hdus))
+}
+
+/// The hash of [`header_hash`] alone.
+pub fn header_digest<B: Bytes + ?Sized>(file: &B, hdus: &[Hdu]) -> String {
+    sha256(hashed(file, hdus).map(|(_, bytes)| bytes))
+}
+
+/// The HDUs whose headers have a card that is not clean.
+pub fn unclean<B: Bytes + ?Sized>(file: &B, hdus: &[Hdu]) -> Vec<usize> {
+    let unclean = hashed(file, hdus).filter(|(_, bytes)| !is_clean_header(bytes));
+    unclean.map(|(index, _)| index).collect()
+}
+
+/// (HDU, its header) for each that is part of the hash.
+fn hashed<'a, B: Bytes + ?Sized>(
+    file: &'a B,
+    hdus: &'a [Hdu],
+) -> impl Iterator<Item = (usize, &'a [u8])> {
+    let hdus = hdus.iter().enumerate();
+    hdus.filter(|(_, hdu)| hdu.name != "ASDF")
+        .map(|(index, hdu)| (index, hdu.header(file).bytes()))
 }
 
 /// Whether every card is clean and only blanks follow END.

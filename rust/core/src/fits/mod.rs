@@ -16,7 +16,7 @@ pub mod table;
 
 pub use card::{Card, Value};
 pub use compressed::Compressed;
-pub use hash::{header_hash, sha256};
+pub use hash::{header_digest, header_hash, sha256, unclean};
 pub use hdu::{Hdu, Kind};
 pub use header::Header;
 pub use image::Image;
