@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -83,6 +83,7 @@ class Rows:
     def __init__(self, columns: Sequence[Column], jobs: int) -> None:
         self.columns = columns
         self.jobs = jobs
+        self.schema = arrow().schema([(c.name, field_type(c.type)) for c in columns])
         # The class is asked for in any case, as it says whether there is one.
         asked = [column for column in columns if column.kind == "file" and column.word != "class"]
         self._asked = [Column("class", "file", "class", (), "text"), *asked]
@@ -91,13 +92,6 @@ class Rows:
         words = [("card", ["PRIMARY", key], "text") for key in EVIDENCE if key != "HDRTAB"]
         words = [(w, k, "logical" if k[1] == "TSOVISIT" else t) for w, k, t in words]
         self._evidence = Scanner([*words, ("count", ["HDRTAB"], "integer")])
-
-    @property
-    def schema(self) -> Any:
-        """The schema of the rows."""
-        pa = arrow()
-        fields = [(column.name, field_type(column.type)) for column in self.columns]
-        return pa.schema(fields)
 
     def batches(self, files: Iterable[Entry]) -> Iterator[tuple[Any, list[Entry]]]:
         """Yield a record batch for each `BATCH` files, in their order, and the files."""
@@ -118,7 +112,7 @@ class Rows:
 
     def _scan(self, chunk: Sequence[Entry]) -> _Scan:
         paths = [entry.path for entry in chunk]
-        answer = _answer(self._scanner, paths, self.jobs, self._learn)
+        answer = self._scanner.run(paths, self.jobs, self._plan)
         size, modified, columns, faults, notes, guessed, unsettled, unfit = answer
         scan = _Scan(
             _array(size, "integer", len(chunk)),
@@ -148,8 +142,8 @@ class Rows:
                 scan.faults[number] = _words(entry.fault, entry.path)
         return scan
 
-    def _learn(self, key: Any) -> None:
-        """Tell the core what a name or a guess stands for."""
+    def _plan(self, key: Any) -> Any:
+        """What a name or a guess stands for: the class, its keywords, the columns that they are for."""
         if isinstance(key, str):
             name = key if mapping.is_class(key) else None
         else:
@@ -161,10 +155,8 @@ class Rows:
                 is_reference=reference,
                 has_second=second,
             )
-        self._scanner.learn(key, None if name is None else self._plan(name))
-
-    def _plan(self, name: str) -> Any:
-        """The class, its keywords that columns stand for, and which columns each of them does."""
+        if name is None:
+            return None
         schema = mapping.model(name)
         wanted: dict[tuple[str, ...], list[tuple[int, int | None]]] = {}
         for place, column in enumerate(self._asked):
@@ -203,13 +195,12 @@ class Rows:
             "; ".join(scan.warnings[number]) if number in scan.warnings else None
             for number in range(len(chunk))
         ]
-        schema = self.schema
-        arrays = [
-            values if isinstance(values, pa.Array) else pa.array(values, field.type)
-            for field in schema
-            for values in (made[field.name],)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        arrays = []
+        for field in self.schema:
+            values = made[field.name]
+            is_made = isinstance(values, pa.Array)
+            arrays.append(values if is_made else pa.array(values, field.type))
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _of_names(self, chunk: Sequence[Entry], scan: _Scan) -> dict[str, list[Any]]:
         """The columns that the names give, and what the products are."""
@@ -244,7 +235,7 @@ class Rows:
 
     def _judged(self, paths: list[str], numbers: list[int]) -> Iterator[tuple[int, str | None]]:
         """Yield (number, level) of files whose names say nothing, by what is in them."""
-        answer = _answer(self._evidence, paths, self.jobs, lambda key: self._evidence.learn(key, None))
+        answer = self._evidence.run(paths, self.jobs, lambda _: None)
         types: list[Type] = ["logical" if key == "TSOVISIT" else "text" for key in EVIDENCE[:-1]]
         arrays = [
             _array(buffers, type_, len(paths)).to_pylist()
@@ -287,18 +278,6 @@ class Rows:
             if notes:
                 scan.warnings[number] = list(dict.fromkeys(notes))
         return found
-
-
-def _answer(
-    scanner: Scanner, paths: list[str], jobs: int, learn: Callable[[Any], None]
-) -> tuple[Any, ...]:
-    """What the core says, once it was told of every class among the files."""
-    while True:
-        unknown, answer = scanner.run(paths, jobs)
-        if answer is not None:
-            return answer
-        for key in unknown:
-            learn(key)
 
 
 def _array(buffers: tuple[bytes, bytes, bytes], type_: Type, length: int) -> Any:

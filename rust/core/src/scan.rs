@@ -7,8 +7,8 @@
 //!
 //! A file is read, not mapped: a map of a file that another program cuts short kills the process, and
 //! a scan meets such files. Data and binary blocks are not read. Which card stands for which place of a
-//! tree is a plan that the caller makes for each class; a class without a plan comes back, and so does
-//! a file for which the rule of [`crate::overlay`] needs more than bytes.
+//! tree is a plan that the caller makes for each class, when the first file of it is met. A file comes
+//! back undecided where the rule of [`crate::overlay`] needs more than bytes.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustix::fs::OFlags;
 
@@ -115,11 +115,12 @@ pub struct Guess {
 /// The columns, and what is known of classes.
 #[derive(Debug, Default)]
 pub struct Scanner {
-    /// What is wanted, and as what.
-    pub wanted: Vec<(Wanted, Type)>,
-    /// Name or guess -> its plan; `None` for a name that is no class, or a guess that finds none.
-    pub plans: HashMap<Key, Option<Plan>>,
+    wanted: Vec<(Wanted, Type)>,
+    plans: RwLock<HashMap<Key, Option<Arc<Plan>>>>,
 }
+
+/// Makes the plan for a name or a guess; `None` for a name that is no class, or a guess that finds none.
+pub type Learn<'a> = &'a (dyn Fn(&Key) -> Option<Plan> + Sync);
 
 /// What was found of one file.
 #[derive(Debug, Default)]
@@ -136,8 +137,6 @@ pub struct Found {
     pub fault: Option<Error>,
     /// What is wrong but was read around.
     pub warnings: Vec<Error>,
-    /// The class that no plan is there for yet.
-    pub unknown: Option<Key>,
     /// Whether the class was guessed.
     pub guessed: bool,
     /// Whether the values at paths have to be taken from a model.
@@ -145,8 +144,33 @@ pub struct Found {
 }
 
 impl Scanner {
+    /// Nothing is known of any class yet.
+    pub fn new(wanted: Vec<(Wanted, Type)>) -> Self {
+        Self {
+            wanted,
+            ..Self::default()
+        }
+    }
+
+    /// The plan for a name or a guess; it is asked for once.
+    fn plan(&self, key: &Key, learn: Learn<'_>) -> Option<Arc<Plan>> {
+        let known = self.plans.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = known.get(key) {
+            return plan.clone();
+        }
+        drop(known);
+        // Whoever comes second finds it here.
+        let mut known = self.plans.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = known.get(key) {
+            return plan.clone();
+        }
+        let plan = learn(key).map(Arc::new);
+        known.insert(key.clone(), plan.clone());
+        plan
+    }
+
     /// Scans files on `jobs` threads; the answers are in the order of the paths.
-    pub fn run(&self, paths: &[PathBuf], jobs: usize) -> Vec<Found> {
+    pub fn run(&self, paths: &[PathBuf], jobs: usize, learn: Learn<'_>) -> Vec<Found> {
         let next = AtomicUsize::new(0);
         let all = Mutex::new(Vec::with_capacity(paths.len()));
         let work = || {
@@ -154,7 +178,7 @@ impl Scanner {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(path) = paths.get(number) else { break };
-                own.push((number, self.scan(path)));
+                own.push((number, self.scan(path, learn)));
             }
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             all.append(&mut own);
@@ -180,9 +204,9 @@ impl Scanner {
     }
 
     /// Scans one file; whatever is wrong with it is part of the answer.
-    pub fn scan(&self, path: &Path) -> Found {
+    pub fn scan(&self, path: &Path, learn: Learn<'_>) -> Found {
         let mut found = Found::default();
-        if let Err(error) = self.read(path, &mut found) {
+        if let Err(error) = self.read(path, learn, &mut found) {
             found.fault = Some(error);
             if found.size.is_none()
                 && let Ok(metadata) = std::fs::metadata(path)
@@ -193,7 +217,7 @@ impl Scanner {
         found
     }
 
-    fn read(&self, path: &Path, found: &mut Found) -> Result<()> {
+    fn read(&self, path: &Path, learn: Learn<'_>, found: &mut Found) -> Result<()> {
         // Without this flag a pipe would keep the scan waiting for a writer.
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
         let file = OpenOptions::new()
@@ -216,11 +240,17 @@ impl Scanner {
             partial.load_range(0, u64::MAX)?;
             partial = partial.replaced(source::gunzip)?;
         }
-        self.fill(path, partial, found)
+        self.fill(path, partial, learn, found)
     }
 
     /// Fills in what the bytes of a file say, wherever they come from.
-    pub fn fill<S: Load>(&self, path: &Path, source: S, found: &mut Found) -> Result<()> {
+    pub fn fill<S: Load>(
+        &self,
+        path: &Path,
+        source: S,
+        learn: Learn<'_>,
+        found: &mut Found,
+    ) -> Result<()> {
         let needs_tree = |wanted: &Wanted| {
             matches!(
                 wanted,
@@ -239,19 +269,12 @@ impl Scanner {
             path,
             product: &product,
         };
-        let mut key = file.key();
-        let plan = loop {
-            match self.plans.get(&key) {
-                Some(Some(plan)) => break Some(plan),
-                Some(None) if matches!(key, Key::Named(_)) => key = Key::Guess(file.guess()),
-                Some(None) => break None,
-                None => {
-                    found.unknown = Some(key);
-                    return Ok(());
-                }
-            }
-        };
-        found.guessed = matches!(key, Key::Guess(_));
+        let named = file
+            .name()
+            .and_then(|name| self.plan(&Key::Named(name), learn));
+        found.guessed = named.is_none();
+        let plan = named.or_else(|| self.plan(&Key::Guess(file.guess()), learn));
+        let plan = plan.as_deref();
         let hdus = &product.layout.hdus;
         found.unsettled =
             plan.is_some_and(|plan| hdus.iter().any(|hdu| plan.odd.contains(&hdu.name)));
@@ -354,20 +377,22 @@ impl<S: Bytes> Opened<'_, S> {
         })
     }
 
-    fn key(&self) -> Key {
+    /// What the file says that it is.
+    fn name(&self) -> Option<String> {
         if self.is_fits() {
-            if let Value::Text(name) = self.primary("DATAMODL") {
-                return Key::Named(name.into_owned());
-            }
-        } else {
-            let path = ["meta", "model_type"].map(str::to_owned);
-            if let Place::At(node) = self.place(&path)
-                && let Some(Answer::Cell(Cell::Text(name))) = self.scalar(node)
-            {
-                return Key::Named(name);
-            }
+            return match self.primary("DATAMODL") {
+                Value::Text(name) => Some(name.into_owned()),
+                _ => None,
+            };
         }
-        Key::Guess(self.guess())
+        let path = ["meta", "model_type"].map(str::to_owned);
+        match self.place(&path) {
+            Place::At(node) => match self.scalar(node) {
+                Some(Answer::Cell(Cell::Text(name))) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn guess(&self) -> Guess {

@@ -1,10 +1,10 @@
 //! Many files at once, as columns for Arrow.
 
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError};
 
 use asdfits_core::overlay::Mapping;
-use asdfits_core::scan::{self, Cell, Column, Found, Guess, Key, Plan, Type, Wanted, Which};
+use asdfits_core::scan::{self, Cell, Column, Found, Key, Plan, Type, Wanted, Which};
 use asdfits_core::{Error, ErrorKind};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
@@ -15,14 +15,14 @@ use crate::overlay::{KeywordRow, keywords_of};
 /// What is wanted of each file, and what is known of the classes.
 #[pyclass(frozen, module = "asdfits._core")]
 pub struct Scanner {
-    inner: RwLock<scan::Scanner>,
+    inner: scan::Scanner,
 }
 
 /// (is FITS, dimensions, has DQ, is a reference file, has a second SCI)
 type GuessRow = (bool, usize, bool, bool, bool);
 
 /// The name of a class, or what it is guessed from.
-#[derive(FromPyObject, IntoPyObject)]
+#[derive(IntoPyObject)]
 enum KeyRow {
     Named(String),
     Guess(GuessRow),
@@ -74,70 +74,49 @@ impl Scanner {
             };
             Ok((wanted(&kind, words)?, type_))
         });
-        let inner = scan::Scanner {
-            wanted: wanted.collect::<PyResult<_>>()?,
-            ..scan::Scanner::default()
-        };
         Ok(Self {
-            inner: RwLock::new(inner),
+            inner: scan::Scanner::new(wanted.collect::<PyResult<_>>()?),
         })
     }
 
-    /// Lets files of a name or guess be of a class; of none where there is no class.
-    fn learn(&self, py: Python<'_>, key: KeyRow, plan: Option<PlanRow>) {
-        let plan = plan.map(|(class, keywords, targets, odd, longest)| Plan {
-            class,
-            mapping: Mapping::new(keywords_of(keywords), Vec::new(), longest),
-            targets,
-            odd,
-        });
-        let key = match key {
-            KeyRow::Named(name) => Key::Named(name),
-            KeyRow::Guess((is_fits, dimensions, has_quality, is_reference, has_second)) => {
-                Key::Guess(Guess {
-                    is_fits,
-                    dimensions,
-                    has_quality,
-                    is_reference,
-                    has_second,
-                })
-            }
-        };
-        py.detach(|| {
-            let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-            inner.plans.insert(key, plan);
-        });
-    }
-
-    /// Scans files on `jobs` threads: the keys that have to be learnt first, or else the answers.
+    /// Scans files on `jobs` threads.
+    ///
+    /// `learn` is called with a name or a guess when the first file is met that says so.
     fn run<'py>(
         &self,
         py: Python<'py>,
         paths: Vec<PathBuf>,
         jobs: usize,
-    ) -> PyResult<(Vec<KeyRow>, Option<Answer<'py>>)> {
+        learn: Py<PyAny>,
+    ) -> PyResult<Answer<'py>> {
+        let raised = Mutex::new(None);
+        let learn = |key: &Key| {
+            let answer = Python::attach(|py| -> PyResult<Option<PlanRow>> {
+                learn.call1(py, (key_row(key),))?.extract(py)
+            });
+            let plan = answer.unwrap_or_else(|error| {
+                *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                None
+            });
+            plan.map(|(class, keywords, targets, odd, longest)| Plan {
+                class,
+                mapping: Mapping::new(keywords_of(keywords), Vec::new(), longest),
+                targets,
+                odd,
+            })
+        };
         let scanned = py.detach(|| {
-            let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-            let found = inner.run(&paths, jobs);
-            let mut unknown = Vec::new();
-            for key in found.iter().filter_map(|found| found.unknown.as_ref()) {
-                if !unknown.contains(key) {
-                    unknown.push(key.clone());
-                }
-            }
-            let columns = unknown
-                .is_empty()
-                .then(|| Some((columns(&inner, &found)?, found)));
-            (unknown, columns)
+            let found = self.inner.run(&paths, jobs, &learn);
+            columns(&self.inner, &found).map(|columns| (columns, found))
         });
-        match scanned {
-            (unknown, None) => Ok((unknown.into_iter().map(key_row).collect(), None)),
-            (_, Some(Some((columns, found)))) => Ok((Vec::new(), Some(answer(py, columns, found)))),
-            (_, Some(None)) => {
-                let message = "a column holds more than 2 GiB of text; scan fewer files at a time";
-                Err(PyOverflowError::new_err(message))
-            }
+        if let Some(error) = raised.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
         }
+        let Some((columns, found)) = scanned else {
+            let message = "a column holds more than 2 GiB of text; scan fewer files at a time";
+            return Err(PyOverflowError::new_err(message));
+        };
+        Ok(answer(py, columns, found))
     }
 }
 
@@ -196,9 +175,9 @@ fn kind(error: &Error) -> &'static str {
     }
 }
 
-fn key_row(key: Key) -> KeyRow {
+fn key_row(key: &Key) -> KeyRow {
     match key {
-        Key::Named(name) => KeyRow::Named(name),
+        Key::Named(name) => KeyRow::Named(name.clone()),
         Key::Guess(g) => KeyRow::Guess((
             g.is_fits,
             g.dimensions,
