@@ -83,6 +83,42 @@ class Rows:
         that do if not any text does. An EXTVER above `longest` is no position in a list.
         """
 
+# (kind, words, type)
+_ScanColumn = tuple[str, list[str], str]
+# (class, keywords, columns and list items of each keyword, HDUs that are completed, longest list)
+_Plan = tuple[str, list[_KeywordRow], list[list[tuple[int, int | None]]], list[str], int]
+# A name, or (is FITS, dimensions of SCI, has DQ, is a reference file, has a second SCI)
+_Key = str | tuple[bool, int, bool, bool, bool]
+# Bits of validity, offsets of texts, values, as Arrow has them
+_Buffers = tuple[bytes, bytes, bytes]
+
+@final
+class Scanner:
+    """What is wanted of each of many files, and what is known of the classes."""
+
+    def __new__(cls, columns: list[_ScanColumn]) -> Scanner:
+        """Take the columns: their kind, the words that say more, and their type."""
+    def run(
+        self, paths: list[str], jobs: int, learn: Callable[[_Key], _Plan | None]
+    ) -> tuple[
+        _Buffers,
+        _Buffers,
+        list[_Buffers],
+        list[tuple[int, str, int | None, str]],
+        list[tuple[int, str]],
+        list[int],
+        list[int],
+        list[tuple[int, int]],
+    ]:
+        """Scan files on `jobs` threads.
+
+        `learn` gives the plan for a name or a guess, when the first file is met that says so.
+
+        Returns (sizes, times of change in microseconds, columns, faults as (file, kind, errno,
+        message), warnings, files whose class was guessed, files that a model has to judge, (file,
+        column) of values of another type).
+        """
+
 @final
 class Product:
     """An open FITS or ASDF file."""

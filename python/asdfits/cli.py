@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, arrays, overlay, render
+from .catalogue import command
 from .checks import Finding, verify
 from .compare import diff
 from .errors import FormatError, MissingExtraError
@@ -150,6 +151,10 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("target", metavar="OUT")
     convert.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     convert.set_defaults(run=_convert)
+
+    scan = commands.add_parser("scan", help="a catalogue of many files; exit 1 if one has an error")
+    scan.set_defaults(run=_scan)
+    command.add_arguments(scan)
 
     name = commands.add_parser("name", help="what the names of products say; no file is opened")
     name.add_argument("names", nargs="+", metavar="NAME")
@@ -438,6 +443,10 @@ def _convert(options: argparse.Namespace) -> int:
         raise FileExistsError(errno.EEXIST, "the file exists; --overwrite replaces it", target)
     open_product(options.source).save(target)
     return 0
+
+
+def _scan(options: argparse.Namespace) -> int:
+    return command.run(options)
 
 
 def _name(options: argparse.Namespace) -> int:

@@ -100,7 +100,7 @@ def scan(
     reader = scan_batches(
         source, columns, where, previous, pattern=pattern, jobs=jobs, progress=progress
     )
-    return reader.read_all()
+    return reader.read_all().combine_chunks()
 
 
 def scan_batches(
@@ -115,7 +115,8 @@ def scan_batches(
 ) -> Any:
     """Return a `pyarrow.RecordBatchReader` that scans as it is read; for what does not fit in memory.
 
-    Parameters and errors are those of `scan`. Some hundred files are in memory at a time.
+    Parameters and errors are those of `scan`. A hundred rows or so are in memory at a
+    time.
     """
     pa = arrow()
     wanted = columns_of(columns)
@@ -175,4 +176,5 @@ def _kept(batch: Any, where: Any) -> Sequence[Any]:
         return (batch,)
     if isinstance(where, pa.compute.Expression):
         return tuple(pa.Table.from_batches([batch]).filter(where).to_batches())
-    return (batch.filter(pa.array(where, pa.bool_())),)
+    mask = where if isinstance(where, (pa.Array, pa.ChunkedArray)) else pa.array(where, pa.bool_())
+    return (batch.filter(mask),)

@@ -106,8 +106,10 @@ _TYPES: Final[Mapping[str, Type]] = MappingProxyType(
 )
 
 # Cards whose type the standard gives (FITS 4.0 §4.4.1, §4.4.2.5).
-_INTEGERS: Final = frozenset("BITPIX NAXIS PCOUNT GCOUNT TFIELDS EXTVER EXTLEVEL BLANK".split())
-_FLOATS: Final = frozenset("BSCALE BZERO DATAMAX DATAMIN".split())
+_INTEGERS: Final = frozenset(
+    ["BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "TFIELDS", "EXTVER", "EXTLEVEL", "BLANK"]
+)
+_FLOATS: Final = frozenset(["BSCALE", "BZERO", "DATAMAX", "DATAMIN"])
 
 
 class Column(NamedTuple):

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 __all__ = ["PATTERNS", "Entry", "Source", "entries"]
 
@@ -81,6 +81,6 @@ def _walk(top: str, patterns: tuple[str, ...]) -> Iterator[Entry]:
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return cast(bool, entry.is_dir())
+        return entry.is_dir()
     except OSError:
         return False  # a link that leads nowhere; reading it gives the error

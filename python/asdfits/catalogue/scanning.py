@@ -26,7 +26,7 @@ from .files import Entry
 
 __all__ = ["BATCH", "Rows", "arrow"]
 
-BATCH: Final = 512
+BATCH: Final = 128
 """Files in a batch: what is in memory at a time, besides the files that are being read."""
 
 _TRUNCATED: Final = "Truncated"
@@ -358,7 +358,11 @@ def _described(value: Any) -> str:
         kind = "table" if value.dtype.names else value.dtype.name
         return f"{kind} {'x'.join(map(str, value.shape))}"
     plain = (bool, int, float, complex, str, bytes, datetime.date)
-    return str(value) if isinstance(value, plain) else f"<{getattr(value, 'tag', type(value).__name__)}>"
+    return (
+        str(value)
+        if isinstance(value, plain)
+        else f"<{getattr(value, 'tag', type(value).__name__)}>"
+    )
 
 
 def _hash(model: JwstDataModel) -> str | None:

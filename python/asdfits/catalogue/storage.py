@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import MissingExtraError
-from .columns import Column
+from .columns import Column, columns_of
 from .files import Entry
 from .scanning import arrow, field_type
 
 __all__ = ["ENDINGS", "FORMAT", "Previous", "read", "write"]
 
 ENDINGS: Final = (".parquet", ".arrow", ".feather", ".csv", ".ecsv")
+
+_GROUP: Final = 32_768
 
 FORMAT: Final = {b"asdfits.catalogue": b"1"}
 """What a schema is marked with: rows of another version are not taken over."""
@@ -68,10 +71,23 @@ def write(table: Any, path: str | os.PathLike[str]) -> int:
         return int(table.num_rows)
     rows = 0
     with _whole_or_not(path) as made, _writer(ending, made, reader.schema) as writer:
-        for batch in reader:
-            rows += batch.num_rows
-            writer.write_batch(batch)
+        for group in _groups(reader):
+            rows += group.num_rows
+            writer.write_table(group)
     return rows
+
+
+def _groups(reader: Any) -> Iterator[Any]:
+    """Batches joined to groups of a size that readers like."""
+    pa = arrow()
+    waiting: list[Any] = []
+    for batch in reader:
+        waiting.append(batch)
+        if sum(each.num_rows for each in waiting) >= _GROUP:
+            yield pa.Table.from_batches(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting).combine_chunks()
 
 
 def _writer(ending: str, path: str, schema: Any) -> Any:
@@ -104,8 +120,15 @@ def read(path: str | os.PathLike[str]) -> Any:
     if ending == ".csv":
         import pyarrow.csv
 
+        with open(path, newline="", encoding="utf-8") as file:
+            names = next(csv.reader(file), [])
         # Empty text is written in quotes, so that what is not there is told from it.
-        how = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+        how = pyarrow.csv.ConvertOptions(
+            column_types={each.name: field_type(each.type) for each in columns_of(names)},
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+        )
         return pyarrow.csv.read_csv(path, convert_options=how)
     if ending == ".ecsv":
         return _read_ecsv(path)
@@ -117,7 +140,9 @@ def _astropy_table() -> Any:
     try:
         from astropy.table import MaskedColumn, Table
     except ImportError as error:
-        raise MissingExtraError("ECSV is written and read by astropy: pip install astropy") from error
+        raise MissingExtraError(
+            "ECSV is written and read by astropy: pip install astropy"
+        ) from error
     return Table, MaskedColumn
 
 
@@ -157,7 +182,9 @@ class Previous:
             table = read(table)
         self._places: dict[str, tuple[int, int, int]] = {}
         names = [column.name for column in columns]
-        other = (table.schema.metadata or FORMAT).get(*FORMAT, b"") != FORMAT[next(iter(FORMAT))]
+        marks = table.schema.metadata or {}
+        # A text file has no marks.
+        other = any(marks.get(key, value) != value for key, value in FORMAT.items())
         if other or not set(names) <= set(table.column_names):
             return
         fields = [(column.name, field_type(column.type)) for column in columns]

@@ -269,7 +269,7 @@ mod tests {
         let whole = crate::fits::padded(header.len() as u64).unwrap();
         assert_eq!(
             file.get(100_000, whole).unwrap(),
-            bytes.as_slice().get(100_000, whole).unwrap()
+            Bytes::get(bytes.as_slice(), 100_000, whole).unwrap()
         );
         assert!(counted.1.get() < FIRST as usize + 2 * header.len() + 2 * STEP as usize);
         assert!(file.tail(90_000).is_empty());

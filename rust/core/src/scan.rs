@@ -135,6 +135,8 @@ pub struct Found {
     pub unfit: Vec<usize>,
     /// What keeps the file from being read as a whole.
     pub fault: Option<Error>,
+    /// Whether the fault is that the file ends too early, so that it opens all the same.
+    pub is_cut: bool,
     /// What is wrong but was read around.
     pub warnings: Vec<Error>,
     /// Whether the class was guessed.
@@ -261,10 +263,12 @@ impl Scanner {
         let (product, fault) = Product::read_partly(source, with_tree)?;
         found.warnings.clone_from(&product.layout.warnings);
         let is_cut = |warning: &Error| warning.kind != ErrorKind::Format;
-        found.fault = match found.warnings.iter().position(is_cut) {
-            Some(place) => Some(found.warnings.remove(place)),
-            None => fault,
-        };
+        // A tree that cannot be read keeps the file from being opened, a cut does not.
+        found.fault = fault.or_else(|| {
+            let place = found.warnings.iter().position(is_cut)?;
+            found.is_cut = true;
+            Some(found.warnings.remove(place))
+        });
         let file = Opened {
             path,
             product: &product,

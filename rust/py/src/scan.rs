@@ -151,9 +151,12 @@ fn answer(py: Python<'_>, columns: [Vec<Column>; 2], found: Vec<Found>) -> Answe
     );
     for (number, found) in found.into_iter().enumerate() {
         if let Some(error) = found.fault {
-            answer
-                .3
-                .push((number, kind(&error), error.errno, error.to_string()));
+            answer.3.push((
+                number,
+                kind(&error, found.is_cut),
+                error.errno,
+                error.to_string(),
+            ));
         }
         let warnings = found.warnings.iter();
         answer.4.extend(warnings.map(|w| (number, w.to_string())));
@@ -166,10 +169,11 @@ fn answer(py: Python<'_>, columns: [Vec<Column>; 2], found: Vec<Found>) -> Answe
     answer
 }
 
-fn kind(error: &Error) -> &'static str {
+/// The kind of a fault, by which Python names it.
+fn kind(error: &Error, is_cut: bool) -> &'static str {
     match error.kind {
         ErrorKind::Io(_) => "system",
-        ErrorKind::Truncated => "truncated",
+        ErrorKind::Truncated if is_cut => "truncated",
         ErrorKind::Unsupported => "unsupported",
         _ => "format",
     }

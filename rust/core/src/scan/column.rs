@@ -56,7 +56,16 @@ impl Cell {
         match self {
             Self::Text(text) => text,
             Self::Integer(value) => value.to_string(),
-            Self::Float(value) if value.is_finite() => format!("{value:?}"),
+            Self::Float(value) if value.is_finite() => {
+                let text = format!("{value:?}");
+                match text.split_once('e') {
+                    None => text,
+                    Some((digits, power)) => match power.strip_prefix('-') {
+                        Some(power) => format!("{digits}e-{power:0>2}"),
+                        None => format!("{digits}e+{power:0>2}"),
+                    },
+                }
+            }
             Self::Float(value) => value.to_string().to_ascii_lowercase(),
             Self::Logical(true) => "True".to_owned(),
             Self::Logical(false) => "False".to_owned(),
@@ -139,7 +148,8 @@ mod tests {
         assert_eq!(fit(Cell::Logical(true), Type::Integer), None);
         for (cell, text) in [
             (Cell::Float(1.0), "1.0"),
-            (Cell::Float(1e16), "1e16"),
+            (Cell::Float(1e16), "1e+16"),
+            (Cell::Float(-1.5e-7), "-1.5e-07"),
             (Cell::Float(f64::NAN), "nan"),
             (Cell::Float(f64::NEG_INFINITY), "-inf"),
             (Cell::Logical(false), "False"),
