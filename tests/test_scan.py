@@ -175,7 +175,7 @@ def test_a_row_says_what_is_in_the_file(folder: Path) -> None:
     path = folder / "jw02736007001_03103_00001_nrcalong_cal.fits"
     assert (first["path"], first["size"]) == (str(path), path.stat().st_size)
     assert first["mtime"].timestamp() == pytest.approx(path.stat().st_mtime, abs=1e-5)
-    assert (first["class"], first["format"] if "format" in first else "fits") == (
+    assert (first["class"], first.get("format", "fits")) == (
         "ImageModel",
         "fits",
     )

@@ -52,14 +52,20 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Target:
-    """What asdfits has to reach: less than the peer's time over `ratio`, plus `extra` seconds."""
+    """What asdfits has to reach: less than the peer's time over `ratio`, plus `extra` seconds.
+
+    With `limit` it is less than so many seconds, and there is no peer.
+    """
 
     peer: str
     ratio: float = 1.0
     extra: float = 0.0
+    limit: float | None = None
 
     def __str__(self) -> str:
         """Return the target as a user reads it."""
+        if self.limit is not None:
+            return f"< {seconds(self.limit)}"
         peer = self.peer.removeprefix("floor: ")
         share = peer
         if self.ratio > 1:
@@ -76,7 +82,7 @@ class Row:
     name: str
     subject: str
     contestants: list[Contestant]
-    target: Target | None = None
+    target: Target | list[Target] | None = None
     exact: bool = True
     """Whether asdfits must say the same as stdatamodels in every key, type and digit."""
 

@@ -10,7 +10,7 @@ name       what it is
 ``image``  a full NIRCam ``cal`` image, 2048 x 2048 pixels in seven planes (118 MB)
 ``mos``    a NIRSpec multi-object ``cal`` product: 150 slits, 1,500 data HDUs, 150 own WCSs
 ``x1d``    a NIRSpec ``x1d`` product: 30 tables of extracted spectra
-``small``  20 small NIRCam images, for work on many files
+``small``  500 small NIRCam images, for work on many files
 =========  ====================================================================================
 
 Run ``python benches/python/corpus.py --help`` for the options.
@@ -58,7 +58,7 @@ class Size:
     image_shape: tuple[int, int] = (2048, 2048)
     slits: int = 150
     spectra: int = 30
-    small: int = 20
+    small: int = 500
 
 
 FULL = Size()

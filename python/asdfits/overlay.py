@@ -225,9 +225,7 @@ def schema_rows(schema: ModelSchema) -> Rows:
     """
     found = _known_rows.get(schema)
     if found is None:
-        keywords = []
-        for row in schema.keywords:
-            keywords.append(keyword_row(row))
+        keywords = [keyword_row(row) for row in schema.keywords]
         arrays = [(row.hdu, list(row.path), row.in_list) for row in schema.arrays]
         found = _known_rows.setdefault(schema, Rows(keywords, arrays, LONGEST))
     return found

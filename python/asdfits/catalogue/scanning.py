@@ -121,7 +121,7 @@ class Rows:
                 _array(buffers, column.type, len(chunk))
                 for buffers, column in zip(columns, self._asked, strict=True)
             ],
-            {number: _fault(*fault) for number, *fault in faults},
+            {number: _fault(kind, errno, text) for number, kind, errno, text in faults},
             {},
             unsettled,
         )

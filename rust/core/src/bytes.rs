@@ -235,7 +235,11 @@ impl<R> Partial<R> {
 }
 
 #[cfg(test)]
-#[allow(clippy::cast_possible_truncation, reason = "a test may panic")]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic"
+)]
 mod tests {
     use super::*;
     use std::cell::Cell;
