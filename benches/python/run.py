@@ -690,8 +690,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     makers = rows(products, options.only, quick=options.quick)
     if not makers:
         parser.error(f"no row is called {' or '.join(options.only)}")
-    names = PRODUCTS if options.only and options.only != ["scan"] else (*PRODUCTS, "small")
-    names = ("small",) if options.only == ["scan"] else names
+    # The many small ones take a while to make, and only one row reads them.
+    names: tuple[str, ...] = PRODUCTS if options.only != ["scan"] else ()
+    if not options.only or any(matches("scan", want) for want in options.only):
+        names = (*names, "small")
     corpus.make(products, names)
     for name in names:
         for path in products.paths(name):
