@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -208,29 +209,34 @@ class Rows:
         kinds = [column for column in self.columns if column.kind == "product"]
         if not facts and not kinds:
             return {}
-        made: dict[str, list[Any]] = {column.name: [] for column in (*facts, *kinds)}
-        lists = [(made[column.name], column.word) for column in facts]
-        open_ = []
+        # One of a kind is looked up once: there are few kinds, and many files.
+        levels: dict[tuple[str, str], tuple[bool, str | None]] = {}
+        pick = attrgetter("family", "suffix", *(column.word for column in facts))
+        nothing = (None,) * len(facts)
+        rows, found, open_ = [], [], []
         for number, entry in enumerate(chunk):
             try:
                 product = parse(entry.path)
             except ValueError:
-                for values, _ in lists:
-                    values.append(None)
-                known = None
+                rows.append(nothing)
+                is_known, level = False, None
             else:
-                for values, word in lists:
-                    values.append(getattr(product, word))
-                known = product if product.product_type is not None else None
-            if known is None and number not in scan.faults:
+                family, suffix, *values = pick(product)
+                rows.append(tuple(values))
+                if (family, suffix) not in levels:
+                    levels[family, suffix] = (product.product_type is not None, product.level)
+                is_known, level = levels[family, suffix]
+            found.append(level)
+            if not is_known and number not in scan.faults:
                 open_.append(number)
-            level = None if known is None else known.level
-            for column in kinds:
-                made[column.name].append(_of_level(column.word, level))
+        made: dict[str, list[Any]] = {}
+        for column, values in zip(facts, zip(*rows, strict=True), strict=True):
+            made[column.name] = list(values)
         if kinds and open_:
             for number, level in self._judged([chunk[number].path for number in open_], open_):
-                for column in kinds:
-                    made[column.name][number] = _of_level(column.word, level)
+                found[number] = level
+        for column in kinds:
+            made[column.name] = [_of_level(column.word, level) for level in found]
         return made
 
     def _judged(self, paths: list[str], numbers: list[int]) -> Iterator[tuple[int, str | None]]:

@@ -184,7 +184,9 @@ impl<R: ReadAt> Load for Partial<R> {
             }
             let cards = tail.len().checked_div(CARD).unwrap_or(0);
             seen = cards.saturating_mul(CARD);
-            wanted = (tail.len() as u64).saturating_mul(2).max(STEP).min(rest);
+            // Data may follow right behind, which nobody wants.
+            let more = (tail.len() as u64).checked_div(4).unwrap_or(0).max(STEP);
+            wanted = (tail.len() as u64).saturating_add(more).min(rest);
         }
     }
 
