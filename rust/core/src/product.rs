@@ -79,7 +79,8 @@ impl Product {
 }
 
 impl<S: Load> Product<S> {
-    /// Reads the structure of a file and, `with_tree`, its tree, but no binary blocks; nothing else of it is
+    /// Reads the structure of a file and, `with_tree`, its tree, but no binary blocks, nor what
+    /// tagged parts of the tree hold; nothing else of it is
     /// asked for. A plain ASDF file has nothing but its tree.
     ///
     /// A tree that cannot be read is an error beside the product, whose headers may still be.
@@ -123,7 +124,7 @@ fn tree<S: Load>(source: &mut S, at: u64, length: u64) -> Result<AsdfFile> {
         source.load_range(at, wanted.min(length))?;
         let bytes = slice(source, at, wanted.min(length));
         if whole || AsdfFile::has_whole_tree(bytes) {
-            return AsdfFile::parse_tree(bytes, at);
+            return AsdfFile::parse_shallow(bytes, at);
         }
         wanted = wanted.saturating_mul(2);
     }

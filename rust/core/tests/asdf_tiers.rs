@@ -199,3 +199,46 @@ fn any_error_lies_within_the_text() {
         }
     }
 }
+
+#[test]
+fn a_shallow_tape_has_what_no_tagged_collection_holds() {
+    let text = b"%YAML 1.1\n%TAG ! tag:stsci.edu:asdf/\n--- !core/asdf-1.1.0\n_fits_hash: abc\n\
+        data: !core/ndarray-1.0.0\n  source: fits:SCI,1\n\
+        meta:\n  wcs: !<tag:stsci.edu:gwcs/wcs-1.0.0>\n    steps:\n    - {a: '1'}\n\n    name: x\n  last: 7\n\
+        list: !core/x-1.0.0\n- 1\n- 2\n...\n";
+    let (whole, shallow) = (
+        Tape::parse(text, 0).unwrap(),
+        Tape::parse_shallow(text, 0).unwrap(),
+    );
+    assert!(shallow.len() < whole.len());
+    let root = shallow.root().unwrap();
+    for tape in [&whole, &shallow] {
+        let meta = tape.get(text, root, "meta").unwrap();
+        let last = tape.get(text, meta, "last").unwrap();
+        assert_eq!(tape.text(last, text), "7");
+        let wcs = tape.get(text, meta, "wcs").unwrap();
+        assert_eq!(tape.tag(wcs), Some("tag:stsci.edu:gwcs/wcs-1.0.0"));
+        let items = tape.get(text, root, "list").unwrap();
+        assert_eq!(tape.count(items), 2);
+        assert_eq!(tape.tag(root), Some("tag:stsci.edu:asdf/core/asdf-1.1.0"));
+    }
+    let wcs = shallow.get(text, shallow.get(text, root, "meta").unwrap(), "wcs");
+    assert_eq!(shallow.count(wcs.unwrap()), 0);
+}
+
+#[test]
+fn a_shallow_tape_is_a_whole_one_where_lines_do_not_tell_where_a_collection_ends() {
+    for body in [
+        "a: !t\n  b: \"x\nc: y\"\n  d: 1\n",
+        "a: !t\n  b: [1,\n2]\n  d: 1\n",
+        "a: !t\n  b: &id 1\nc: *id\n",
+    ] {
+        let text = format!("%YAML 1.1\n---\n{body}...\n");
+        let shallow = Tape::parse_shallow(text.as_bytes(), 0);
+        let whole = Tape::parse(text.as_bytes(), 0);
+        if let Ok(whole) = whole {
+            let shallow = shallow.unwrap();
+            assert_eq!(shallow.len(), whole.len(), "{body}");
+        }
+    }
+}

@@ -23,7 +23,8 @@ const END: i64 = -1;
 /// A key that begins further back than this is given up; libyaml's own limit is 1024 characters.
 const MAX_KEY: usize = 1000;
 
-pub(super) fn parse(bytes: &[u8], at: u64) -> Option<Tape> {
+/// Parses a whole tree or, if `shallow`, one in which tagged collections are empty scalars with that tag.
+pub(super) fn parse(bytes: &[u8], at: u64, shallow: bool) -> Option<Tape> {
     if super::tape::check_size(bytes, at).is_err() || !is_tame(bytes) {
         return None;
     }
@@ -35,6 +36,7 @@ pub(super) fn parse(bytes: &[u8], at: u64) -> Option<Tape> {
         col: 0,
         blanks: 0,
         commented: false,
+        shallow,
         out: Builder::new(bytes.len(), at),
     };
     parser.document()?;
@@ -82,6 +84,8 @@ struct Fast<'t> {
     blanks: usize,
     /// Whether a comment line stood before that content.
     commented: bool,
+    /// Whether what tagged collections hold is passed over.
+    shallow: bool,
     out: Builder<'t>,
 }
 
@@ -267,7 +271,10 @@ impl<'t> Fast<'t> {
     fn value_below(&mut self, n: i64, in_mapping: bool, props: &Props<'t>, depth: usize) -> Step {
         self.rest_of_line()?;
         self.seek();
-        if self.col > n {
+        if self.shallow && depth > 0 && props.tag != 0 && self.col > n {
+            self.pass_over(n)?;
+            done(self.out.absent(props)).map(|_| ())
+        } else if self.col > n {
             let here = Props::none(self.p);
             self.node(
                 n,
@@ -282,6 +289,29 @@ impl<'t> Fast<'t> {
         } else {
             done(self.out.absent(props)).map(|_| ())
         }
+    }
+
+    /// Goes to the next content that stands no further in than column `n`.
+    ///
+    /// Gives up where a quote or a bracket is open there, since these may hold lines of any column.
+    fn pass_over(&mut self, n: i64) -> Step {
+        let start = self.p;
+        while self.col > n {
+            self.p = self.line_end(self.p);
+            self.seek();
+        }
+        let passed = self.bytes.get(start..self.p)?;
+        let (mut quotes, mut depths) = ([0_usize; 2], [0_isize; 2]);
+        for &byte in passed {
+            let [double, single] = &mut quotes;
+            let [square, curly] = &mut depths;
+            *double = on(*double, usize::from(byte == b'"'));
+            *single = on(*single, usize::from(byte == b'\''));
+            *square = square.wrapping_add(isize::from(byte == b'[') - isize::from(byte == b']'));
+            *curly = curly.wrapping_add(isize::from(byte == b'{') - isize::from(byte == b'}'));
+        }
+        let closed = quotes.iter().all(|count| count % 2 == 0) && depths == [0, 0];
+        closed.then_some(())
     }
 
     fn is_entry(&self) -> bool {

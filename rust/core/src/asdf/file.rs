@@ -42,7 +42,7 @@ pub struct AsdfFile {
 impl AsdfFile {
     /// Reads the ASDF file in `bytes`, which lies at offset `at` of the whole file.
     pub fn parse(bytes: &[u8], at: u64) -> Result<Self> {
-        let mut file = Self::parse_tree(bytes, at)?;
+        let mut file = Self::parse_tree(bytes, at, Tape::parse)?;
         file.blocks = read_blocks(bytes, file.yaml.end, at)?;
         Ok(file)
     }
@@ -56,8 +56,16 @@ impl AsdfFile {
         })
     }
 
-    /// Reads the version lines and the tree, and no blocks.
-    pub fn parse_tree(bytes: &[u8], at: u64) -> Result<Self> {
+    /// Reads the version lines and no more of the tree than [`Tape::parse_shallow`] does, and no blocks.
+    pub fn parse_shallow(bytes: &[u8], at: u64) -> Result<Self> {
+        Self::parse_tree(bytes, at, Tape::parse_shallow)
+    }
+
+    fn parse_tree(
+        bytes: &[u8],
+        at: u64,
+        parse: impl FnOnce(&[u8], u64) -> Result<Tape>,
+    ) -> Result<Self> {
         let header = Header::read(bytes, at)?;
         let place = |p: usize| at.saturating_add(u64::try_from(p).unwrap_or(u64::MAX));
         let mut file = Self {
@@ -78,7 +86,7 @@ impl AsdfFile {
             })?;
             file.yaml = header.end..end;
             let text = bytes.get(file.yaml.clone()).unwrap_or(&[]);
-            file.tape = Tape::parse(text, place(header.end))?;
+            file.tape = parse(text, place(header.end))?;
         }
         Ok(file)
     }
