@@ -301,16 +301,15 @@ impl<'t> Fast<'t> {
             self.seek();
         }
         let passed = self.bytes.get(start..self.p)?;
-        let (mut quotes, mut depths) = ([0_usize; 2], [0_isize; 2]);
+        // Quotes of each kind, then brackets that open and close.
+        let mut counts = [0_usize; 6];
         for &byte in passed {
-            let [double, single] = &mut quotes;
-            let [square, curly] = &mut depths;
-            *double = on(*double, usize::from(byte == b'"'));
-            *single = on(*single, usize::from(byte == b'\''));
-            *square = square.wrapping_add(isize::from(byte == b'[') - isize::from(byte == b']'));
-            *curly = curly.wrapping_add(isize::from(byte == b'{') - isize::from(byte == b'}'));
+            for (count, wanted) in counts.iter_mut().zip(*b"\"'[]{}") {
+                *count = on(*count, usize::from(byte == wanted));
+            }
         }
-        let closed = quotes.iter().all(|count| count % 2 == 0) && depths == [0, 0];
+        let [double, single, square, unsquare, curly, uncurly] = counts;
+        let closed = double % 2 == 0 && single % 2 == 0 && square == unsquare && curly == uncurly;
         closed.then_some(())
     }
 
