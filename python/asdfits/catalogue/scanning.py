@@ -40,6 +40,7 @@ def arrow() -> Any:
     """Return pyarrow; only catalogues need it."""
     try:
         import pyarrow
+        import pyarrow.compute
     except ImportError as error:
         raise MissingExtraError(
             "catalogues are tables of pyarrow: pip install 'asdfits[arrow]'"
@@ -230,8 +231,8 @@ class Rows:
             if not is_known and number not in scan.faults:
                 open_.append(number)
         made: dict[str, list[Any]] = {}
-        for column, values in zip(facts, zip(*rows, strict=True), strict=True):
-            made[column.name] = list(values)
+        for place, column in enumerate(facts):
+            made[column.name] = [row[place] for row in rows]
         if kinds and open_:
             for number, level in self._judged([chunk[number].path for number in open_], open_):
                 found[number] = level

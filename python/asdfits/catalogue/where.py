@@ -85,7 +85,7 @@ class _Filter:
         self.types = types
         self.names: dict[str, None] = {}
         self._quoted: list[str] = []
-        self._compute = arrow().compute if hasattr(arrow(), "compute") else _compute()
+        self._compute = arrow().compute
 
     def made(self) -> Any:
         def kept(match: re.Match[str]) -> str:
@@ -200,9 +200,3 @@ class _Filter:
                 raise self._fault(node)
         self.names[name] = None
         return name
-
-
-def _compute() -> Any:
-    import pyarrow.compute
-
-    return pyarrow.compute
