@@ -301,15 +301,11 @@ impl<'t> Fast<'t> {
             self.seek();
         }
         let passed = self.bytes.get(start..self.p)?;
-        // Quotes of each kind, then brackets that open and close.
-        let mut counts = [0_usize; 6];
-        for &byte in passed {
-            for (count, wanted) in counts.iter_mut().zip(*b"\"'[]{}") {
-                *count = on(*count, usize::from(byte == wanted));
-            }
-        }
-        let [double, single, square, unsquare, curly, uncurly] = counts;
-        let closed = double % 2 == 0 && single % 2 == 0 && square == unsquare && curly == uncurly;
+        let count = |wanted: u8| memchr::memchr_iter(wanted, passed).count();
+        let closed = count(b'"') % 2 == 0
+            && count(b'\'') % 2 == 0
+            && count(b'[') == count(b']')
+            && count(b'{') == count(b'}');
         closed.then_some(())
     }
 
