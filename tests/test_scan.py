@@ -219,6 +219,15 @@ def test_cards_and_paths_are_columns(folder: Path) -> None:
         assert json.loads(row["meta.instrument"]) == model.meta.instrument.instance
 
 
+@pytest.mark.oracle
+def test_the_shape_of_a_compressed_image_is_that_of_the_image(tmp_path: Path) -> None:
+    fits = pytest.importorskip("astropy.io.fits")
+    packed = fits.CompImageHDU(np.zeros((12, 34), "i2"), name="SCI")
+    fits.HDUList([fits.PrimaryHDU(), packed]).writeto(tmp_path / "packed.fits")
+    (row,) = rows(tmp_path)
+    assert (row["shape"], row["sci"], row["error"]) == ("12x34", 1, None)
+
+
 def test_plain_asdf_files_and_files_without_a_class_are_scanned(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -475,7 +475,15 @@ impl<S: Bytes> Opened<'_, S> {
             Wanted::Count(name) => count(layout.hdus.iter().filter(|h| h.name == *name).count()),
             Wanted::Shape(name) => {
                 let hdu = layout.hdus.get(layout.first(name)?)?;
-                let sizes: Vec<String> = hdu.axes.iter().rev().map(u64::to_string).collect();
+                let header = hdu.header(&self.product.source);
+                let sizes: Vec<String> = if hdu.kind == fits::Kind::Compressed {
+                    // The axes of the image stand beside those of the table that it is packed in.
+                    let axes = (1..=999).map_while(|n| header.integer(&format!("ZNAXIS{n}")));
+                    axes.map(|size| size.to_string()).collect()
+                } else {
+                    hdu.axes.iter().map(u64::to_string).collect()
+                };
+                let sizes: Vec<String> = sizes.into_iter().rev().collect();
                 (!sizes.is_empty()).then(|| Cell::Text(sizes.join("x")).into())
             }
         }
