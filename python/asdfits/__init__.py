@@ -103,6 +103,10 @@ _ROOMS = {
     "verify": "checks",
 }
 
+# Rooms that are asked for as a whole; the last ones came with the package before.
+_WHOLE = frozenset({"asdf_in_fits", "catalogue", "products", "stdatamodels"})
+_WHOLE |= {"arrays", "errors", "file", "io", "mapping", "models", "overlay"}
+
 
 def _made(name: str) -> Any:
     """Make the class of a model, import a room or read the version, when it is first asked for."""
@@ -112,7 +116,7 @@ def _made(name: str) -> Any:
         from importlib.metadata import version  # slow to import, seldom asked for
 
         return globals().setdefault(name, version("asdfits"))
-    if name in ("asdf_in_fits", "catalogue", "errors", "models", "products", "stdatamodels"):
+    if name in _WHOLE:
         return import_module(f".{name}", __name__)
     if name in _ROOMS:
         value = globals()[name] = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
