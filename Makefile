@@ -3,14 +3,15 @@
 # make long-test  the Python tests, the long ones too
 # make their-tests   stdatamodels' own tests on asdfits, versions 4 to 6
 # make check      what CI runs: tests, lints, types, stubs, docs, quick bench
-# make bench      asdfits beside its peers, in one run
+# make bench      asdfits beside its peers, in one run; written to benches/results
+# make bench-gate the same; fails where a ratio is worse than what was written
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: demo test check bench lint types docs quick-bench rust-test python-test long-test their-tests install clean
+.PHONY: demo test check bench bench-gate lint types docs quick-bench rust-test python-test long-test their-tests install clean
 
 demo: install
 	$(BIN)/asdfits demo demo
@@ -65,6 +66,9 @@ quick-bench: install
 
 bench: install
 	$(BIN)/python benches/python/run.py
+
+bench-gate: install
+	$(BIN)/python benches/python/run.py --compare benches/results/results.json
 
 clean:
 	rm -rf target $(VENV) .cache demo python/asdfits/*.so

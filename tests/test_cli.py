@@ -14,7 +14,7 @@ import asdfits
 from asdfits import sample
 from asdfits.cli import main
 
-COMMANDS = ("info", "tree", "get", "set", "verify", "diff", "convert", "name", "demo")
+COMMANDS = ("info", "tree", "get", "set", "verify", "diff", "convert", "name", "bench", "demo")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from contest import Contestant, Facts, Row, Target
+from asdfits.bench.contest import Contestant, Facts, Row, Target
 from saving import scratch
 
 UNPACK_TARGET = 2.0

@@ -10,6 +10,8 @@ name       what it is
 ``image``  a full NIRCam ``cal`` image, 2048 x 2048 pixels in seven planes (118 MB)
 ``mos``    a NIRSpec multi-object ``cal`` product: 150 slits, 1,500 data HDUs, 150 own WCSs
 ``x1d``    a NIRSpec ``x1d`` product: 30 tables of extracted spectra
+``wfss``   a slitless ``cal`` product: 500 cutouts, 4,000 data HDUs, 500 own WCSs
+``s3d``    a cube of 1,000 x 64 x 64, four planes (66 MB)
 ``small``  500 small NIRCam images, for work on many files
 =========  ====================================================================================
 
@@ -59,10 +61,12 @@ class Size:
     slits: int = 150
     spectra: int = 30
     small: int = 500
+    cutouts: int = 500
+    cube: tuple[int, int, int] = (1000, 64, 64)
 
 
 FULL = Size()
-QUICK = Size(image_shape=(256, 256), slits=5, spectra=4, small=4)
+QUICK = Size(image_shape=(256, 256), slits=4, spectra=4, small=4, cutouts=4, cube=(20, 16, 16))
 
 
 # ----------------------------------------------------------------------
@@ -194,7 +198,7 @@ def make(
     corpus : Corpus
         Where they go and how large they are.
     names : sequence of str, optional
-        Which of ``image``, ``mos``, ``x1d`` and ``small``; all of them if not given.
+        Which of ``image``, ``mos``, ``x1d``, ``wfss``, ``s3d`` and ``small``; all of them if not given.
     report : callable
         Takes the progress lines.
     """
@@ -263,7 +267,9 @@ class Corpus:
 
     directory: Path
     size: Size = FULL
-    names: tuple[str, ...] = field(default=("image", "mos", "x1d", "small"), init=False)
+    names: tuple[str, ...] = field(
+        default=("image", "mos", "x1d", "wfss", "s3d", "small"), init=False
+    )
 
     def paths(self, name: str) -> list[Path]:
         """Return the paths of a product; they need not exist."""
@@ -274,7 +280,13 @@ class Corpus:
             ]
         return [
             self.directory
-            / {"image": "image_cal.fits", "mos": "mos_cal.fits", "x1d": "mos_x1d.fits"}[name]
+            / {
+                "image": "image_cal.fits",
+                "mos": "mos_cal.fits",
+                "x1d": "mos_x1d.fits",
+                "wfss": "wfss_cal.fits",
+                "s3d": "cube_s3d.fits",
+            }[name]
         ]
 
     def model(self, name: str, rng: np.random.Generator, number: int) -> Any:
@@ -287,6 +299,10 @@ class Corpus:
                 return products.mos_model(rng, self.size.slits)
             case "x1d":
                 return products.x1d_model(rng, self.size.spectra)
+            case "wfss":
+                return products.wfss_model(rng, self.size.cutouts)
+            case "s3d":
+                return products.s3d_model(rng, self.size.cube)
             case "small":
                 return products.small_model(rng, number)
         raise ValueError(f"no product is called {name!r}; there are {', '.join(self.names)}")
@@ -298,6 +314,8 @@ class Corpus:
             "image": self.size.image_shape,
             "mos": self.size.slits,
             "x1d": self.size.spectra,
+            "wfss": self.size.cutouts,
+            "s3d": self.size.cube,
             "small": self.size.small,
         }
         return f"corpus {FORMAT}, {name} {sizes[name]}, {versions}"
@@ -335,7 +353,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--quick", action="store_true", help="small ones, for tests; they go to quick/"
     )
     parser.add_argument(
-        "--only", action="append", metavar="NAME", help="image, mos, x1d or small; repeatable"
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="image, mos, x1d, wfss, s3d or small; repeatable",
     )
     parser.add_argument("--small", type=int, metavar="N", help="how many small images")
     parser.add_argument(

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from contest import Contestant, Facts, Row, Target
+from asdfits.bench.contest import Contestant, Facts, Row, Target
 from saving import scratch
 
 OPEN_TARGETS = {"image": 10, "mos": 100, "x1d": 10}

@@ -542,7 +542,7 @@ def slit_frames() -> list[Any]:
 # Pixels
 
 
-def pixel_planes(rng: np.random.Generator, shape: tuple[int, int], names: Sequence[str]) -> Tree:
+def pixel_planes(rng: np.random.Generator, shape: tuple[int, ...], names: Sequence[str]) -> Tree:
     """Return noisy planes of the given shape; every name but ``dq`` is float32, with some NaN."""
     planes: dict[str, NDArray[Any]] = {}
     bad = rng.random(shape) < 0.01
@@ -722,6 +722,42 @@ def x1d_model(rng: np.random.Generator, spectra: int) -> Any:
         spectrum.meta.date = SAVED_AT
         model.spec.append(spectrum)
     add_history(model, ["spectra extracted in a box"])
+    return model
+
+
+def wfss_model(rng: np.random.Generator, slits: int) -> Any:
+    """Return a MultiSlitModel as slitless spectroscopy has it: many cutouts with eight arrays each.
+
+    Frames and polynomials are those of a slit of NIRSpec; a real grism has other ones, and as many.
+    """
+    from stdatamodels.jwst import datamodels
+
+    model = datamodels.MultiSlitModel(validate_on_assignment=False)
+    meta = nircam_metadata(rng, (2048, 2048))
+    add_steps_and_references(meta, model.schema, "nircam")
+    meta["exposure"]["type"] = "NRC_WFSS"
+    model.meta = {**copy.deepcopy(meta), "model_type": "MultiSlitModel"}
+    of_slits = ("barshadow", "pathloss_", "shutter_", "quadrant", "slitlet_id")
+    for number in range(1, slits + 1):
+        tree = slit_tree(rng, meta, number)
+        kept = {name: value for name, value in tree.items() if not name.startswith(of_slits)}
+        model.slits.append(datamodels.SlitModel(kept))
+    add_history(model, ["spectra cut out"])
+    return model
+
+
+def s3d_model(rng: np.random.Generator, shape: tuple[int, int, int]) -> Any:
+    """Return an IFUCubeModel: four planes of the given shape, no WCS."""
+    from stdatamodels.jwst import datamodels
+
+    model = datamodels.IFUCubeModel(validate_on_assignment=False)
+    meta = nirspec_metadata()
+    add_steps_and_references(meta, model.schema, "nirspec")
+    meta["exposure"]["type"] = "NRS_IFU"
+    model.meta = {**meta, "model_type": "IFUCubeModel"}
+    for name, plane in pixel_planes(rng, shape, ("data", "dq", "err", "weightmap")).items():
+        setattr(model, name, plane)
+    add_history(model, ["cube built"])
     return model
 
 

@@ -30,26 +30,14 @@ from __future__ import annotations
 
 import argparse
 import functools
-import gc
-import hashlib
 import importlib
-import importlib.metadata
 import io
-import json
-import math
-import os
-import platform
-import resource
 import subprocess
 import sys
-import time
 import warnings
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 # The script's own directory comes first when it is run by its name, but not as a module.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -58,11 +46,24 @@ import compressed
 import corpus
 import dropin
 import pixels
+import report
 import saving
 import scanning
-from contest import Contestant, Facts, Row, Target, Timing, seconds
+from asdfits.bench.answers import checksum, flatten, plain_facts
+from asdfits.bench.contest import Contestant, Facts, Row, Target
+from asdfits.bench.floors import extents_of, floors
+from asdfits.bench.timing import PEERS, environment, installed, run_row
 
 PRODUCTS = ("image", "mos", "x1d")
+
+MORE = ("wfss", "s3d")
+"""Products that are opened, and no more."""
+
+SLOW = ("wfss",)
+"""Products that the reference takes minutes to open; it takes part with the small ones only."""
+
+ASKED = 20
+"""How many of the small files are asked what they are before all are timed."""
 
 KEYWORDS = {
     "class": "DATAMODL",
@@ -80,24 +81,8 @@ SPEEDUP_TARGET = 300
 IMPORT_TARGET = 0.015
 """How much an import may cost on top of numpy's, in seconds."""
 
-MARGIN = 1e-12
-"""Relative difference that two readers may show who read a number from different texts of it."""
-
-
-KEPT = "history."
-"""Where asdfits may know more than stdatamodels, which reads the history from the FITS cards and so
-loses the time of an entry, its software, and the list of extensions."""
-
-
 # ----------------------------------------------------------------------
 # Answers
-
-
-def checksum(array: Any) -> tuple[tuple[int, ...], str, int]:
-    """Return shape, kind of number and CRC of an array's values, whatever its byte order."""
-    values = np.asarray(array)
-    values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    return values.shape, values.dtype.str[1:], zlib.crc32(values.tobytes())
 
 
 def model_facts(model: Any, name: str) -> Facts:
@@ -107,9 +92,9 @@ def model_facts(model: Any, name: str) -> Facts:
         if path != "class":
             facts[path] = functools.reduce(getattr, path.split("."), model)
     match name:
-        case "image":
+        case "image" | "s3d":
             facts["data"], facts["dq"] = checksum(model.data), checksum(model.dq)
-        case "mos":
+        case "mos" | "wfss":
             facts["names"] = [slit.name for slit in model.slits]
             for number in (0, 3, len(model.slits) - 1):
                 slit = model.slits[number]
@@ -128,9 +113,9 @@ def fits_facts(hdus: Any, name: str) -> Facts:
     """Return the same, from the HDUs that astropy read."""
     facts: Facts = {path: hdus[0].header[keyword] for path, keyword in KEYWORDS.items()}
     match name:
-        case "image":
+        case "image" | "s3d":
             facts["data"], facts["dq"] = checksum(hdus["SCI"].data), checksum(hdus["DQ"].data)
-        case "mos":
+        case "mos" | "wfss":
             slits = [hdu for hdu in hdus if hdu.name == "SCI"]
             facts["names"] = [hdu.header["SLTNAME"] for hdu in slits]
             for number in (0, 3, len(slits) - 1):
@@ -146,69 +131,6 @@ def fits_facts(hdus: Any, name: str) -> Facts:
     return facts
 
 
-def plain_facts(flat: Mapping[str, Any]) -> Facts:
-    """Return a flat dictionary with arrays as shapes and objects as a mark.
-
-    A WCS isn't looked into: a reader that builds it only when asked need not do so here.
-    """
-    facts: Facts = {}
-    for key, value in flat.items():
-        if value is None or isinstance(value, bool | int | float | str):
-            facts[key] = value
-        elif hasattr(value, "shape") and hasattr(value, "dtype"):
-            facts[key] = ("array", tuple(value.shape))
-        else:
-            facts[key] = ("object",)
-    return facts
-
-
-def flatten(tree: Any, path: str = "") -> Facts:
-    """Return a tree as one dictionary with dotted keys, as ``to_flat_dict`` does."""
-    if isinstance(tree, Mapping):
-        items: Iterable[tuple[Any, Any]] = tree.items()
-    elif isinstance(tree, list | tuple):
-        items = enumerate(tree)
-    else:
-        return {path: tree} if tree is not None else {}
-    facts: Facts = {}
-    for key, value in items:
-        facts.update(flatten(value, f"{path}.{key}" if path else str(key)))
-    return facts
-
-
-def disagreement(given: Facts, expected: Facts, *, exact: bool) -> str | None:
-    """Say where two answers differ; None if they don't.
-
-    Parameters
-    ----------
-    given, expected : dict
-        The answers.
-    exact : bool
-        Whether both must have the same keys (`KEPT` ones aside), and values of the same type
-        and every digit.
-        Without it only keys in both are compared, and numbers may differ in the last digits: a
-        FITS card has fewer than the tree.
-    """
-    if exact:
-        missing = sorted(expected.keys() - given.keys())
-        extra = sorted(key for key in given.keys() - expected.keys() if not key.startswith(KEPT))
-        if missing or extra:
-            return f"{len(missing)} keys missing {missing[:5]}, {len(extra)} too many {extra[:5]}"
-    shared = given.keys() & expected.keys()
-    if not shared:
-        return "the answers have nothing in common"
-    for key in sorted(shared):
-        mine, theirs = given[key], expected[key]
-        if isinstance(mine, float) and isinstance(theirs, float):
-            same = math.isclose(mine, theirs, rel_tol=0 if exact else MARGIN, abs_tol=0)
-            same = same or (math.isnan(mine) and math.isnan(theirs))
-        else:
-            same = bool(mine == theirs) and (not exact or type(mine) is type(theirs))
-        if not same:
-            return f"{key} is {mine!r}, expected {theirs!r}"
-    return None
-
-
 # ----------------------------------------------------------------------
 # Readers
 
@@ -218,7 +140,9 @@ def import_row() -> Row:
 
     def contestant(name: str, statement: str, package: str, *, floor: bool = False) -> Contestant:
         command = [sys.executable, "-I", "-c", statement]
-        return Contestant(name, lambda: subprocess.run(command, check=True), package, floor=floor)
+        return Contestant(
+            name, lambda: subprocess.run(command, check=True), package, floor=floor, weighed=False
+        )
 
     return Row(
         "import",
@@ -283,7 +207,11 @@ def open_row(name: str, path: Path) -> Row:
             ),
             Contestant("astropy, all headers", all_headers, "astropy", all_headers_answer),
             Contestant(
-                "astropy, one keyword", one_keyword, "astropy", lambda: {"class": one_keyword()}
+                "astropy, one keyword",
+                one_keyword,
+                "astropy",
+                lambda: {"class": one_keyword()},
+                partial=True,
             ),
             Contestant(
                 "fitsio, all headers",
@@ -295,6 +223,64 @@ def open_row(name: str, path: Path) -> Row:
         ],
         Target("stdatamodels", ratio=SPEEDUP_TARGET) if name in ("image", "mos") else None,
     )
+
+
+def many_row(files: Sequence[Path]) -> Row:
+    """Return the row ``open small``: many files, of which the first are asked."""
+
+    def with_model(package: str) -> Contestant:
+        def opened(path: Path) -> str:
+            with importlib.import_module(package).open(str(path)) as model:
+                return f"{type(model).__name__} {model.meta.exposure.type}"
+
+        return contestant(package.partition(".")[0], opened)
+
+    def by_astropy(path: Path) -> str:
+        from astropy.io import fits
+
+        with fits.open(path, memmap=False) as hdus:
+            headers = [hdu.header for hdu in hdus]
+        return f"{headers[0]['DATAMODL']} {headers[0]['EXP_TYPE']}"
+
+    def by_fitsio(path: Path) -> str:
+        with importlib.import_module("fitsio").FITS(str(path)) as hdus:
+            headers = [hdu.read_header() for hdu in hdus]
+        return f"{headers[0]['DATAMODL']} {headers[0]['EXP_TYPE']}"
+
+    def contestant(name: str, read: Callable[[Path], str]) -> Contestant:
+        return Contestant(
+            name,
+            lambda: [read(path) for path in files],
+            name.partition(",")[0],
+            lambda: {path.name: read(path) for path in files[:ASKED]},
+        )
+
+    one_by_one = [floors(file, extents_of(file))[0].run for file in files]
+    return Row(
+        "open small",
+        f"{len(files)} files of {files[0].stat().st_size / 1e6:.1f} MB, one after the other",
+        [
+            with_model("asdfits"),
+            with_model("stdatamodels.jwst.datamodels"),
+            contestant("astropy, all headers", by_astropy),
+            contestant("fitsio, all headers", by_fitsio),
+            Contestant(
+                "floor: pread headers and tree",
+                lambda: [read() for read in one_by_one],
+                "",
+                floor=True,
+            ),
+        ],
+        exact=False,
+    )
+
+
+def sat_out(make: Callable[[], Row]) -> Row:
+    """Return a row that stdatamodels sits out, with a line that says so."""
+    row = make()
+    row.contestants = [c for c in row.contestants if c.distribution != "stdatamodels"]
+    row.notes = (*row.notes, "stdatamodels sits out: minutes for each round")
+    return row
 
 
 def tree_row(name: str, path: Path) -> Row:
@@ -360,59 +346,12 @@ def metadata_only(facts: Facts) -> Facts:
     return {key: value for key, value in facts.items() if key.startswith("meta.")}
 
 
-# ----------------------------------------------------------------------
-# Floors
-
-
-def extents_of(path: Path) -> list[tuple[int, int]]:
-    """Return (position, length) in bytes of what a reader must see: all headers, at last the tree.
-
-    Headers that touch are one extent. The last extent is the ASDF extension with its header.
-    """
-    from astropy.io import fits
-
-    extents: list[tuple[int, int]] = []
-    with fits.open(path, memmap=False) as hdus:
-        for hdu in hdus:
-            info = hdu.fileinfo()
-            start, end = info["hdrLoc"], info["datLoc"]
-            if hdu.name == "ASDF":
-                end += hdu.header["NAXIS1"]
-            elif extents and sum(extents[-1]) == start:
-                start, _ = extents.pop()
-            extents.append((start, end - start))
-    return extents
-
-
 def embedded_asdf(path: Path) -> bytes:
     """Return the ASDF file inside a product."""
     from astropy.io import fits
 
     with fits.open(path, memmap=False) as hdus:
         return bytes(hdus["ASDF"].data.tobytes())
-
-
-def floors(path: Path, extents: Sequence[tuple[int, int]]) -> list[Contestant]:
-    """Return the floors of a row that reads headers and tree.
-
-    The second one also takes the hash of the headers, as every reader has to that wants to know
-    whether the tree still speaks for them.
-    """
-
-    def read() -> list[bytes]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            return [os.pread(descriptor, length, start) for start, length in extents]
-        finally:
-            os.close(descriptor)
-
-    def read_and_hash() -> str:
-        return hashlib.sha256(b"".join(read()[:-1])).hexdigest()
-
-    return [
-        Contestant("floor: pread headers and tree", read, "", floor=True),
-        Contestant("floor: and SHA-256 of headers", read_and_hash, "", floor=True),
-    ]
 
 
 def describe(path: Path, extents: Sequence[tuple[int, int]]) -> str:
@@ -431,158 +370,13 @@ def describe(path: Path, extents: Sequence[tuple[int, int]]) -> str:
 
 
 # ----------------------------------------------------------------------
-# Timing
-
-
-def assert_answers(row: Row) -> list[str]:
-    """Let every reader of a row answer and compare the answers; return who was compared.
-
-    The reference implementation decides; without it, the first reader that answers does.
-
-    Raises
-    ------
-    AssertionError
-        If two answers differ, or a reader has none.
-    """
-    answers: dict[str, Facts] = {}
-    for contestant in row.contestants:
-        if contestant.answer is not None:
-            try:
-                with contestant.around():
-                    answers[contestant.name] = contestant.answer()
-            except Exception as error:
-                raise AssertionError(f"{row.name}: {contestant.name}: {error!r}") from error
-    if not answers:
-        return []
-    reference = "stdatamodels" if "stdatamodels" in answers else next(iter(answers))
-    for name, facts in answers.items():
-        exact = row.exact and name == "asdfits" and reference == "stdatamodels"
-        difference = disagreement(facts, answers[reference], exact=exact)
-        if difference is not None:
-            raise AssertionError(f"{row.name}: {name} and {reference} disagree: {difference}")
-    return list(answers)
-
-
-def measure(function: Callable[[], object]) -> tuple[float, float]:
-    """Return wall and CPU seconds of one call; children that it waits for count."""
-    gc.collect()
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu, wall = time.process_time(), time.perf_counter()
-    function()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, cpu + after.ru_utime - children.ru_utime + after.ru_stime - children.ru_stime
-
-
-def time_row(row: Row, repeat: int, budget: float) -> dict[str, Timing]:
-    """Time the readers of a row in turns.
-
-    Parameters
-    ----------
-    row : Row
-        The row.
-    repeat : int
-        How many rounds.
-    budget : float
-        Seconds after which a reader sits the other rounds out; each has at least one.
-
-    Returns
-    -------
-    dict
-        Timings by the name of the reader.
-    """
-    timings = {contestant.name: Timing() for contestant in row.contestants}
-    for number in range(repeat):
-        # Another reader begins each round, so that none always follows the same one.
-        first = number % len(row.contestants)
-        for contestant in row.contestants[first:] + row.contestants[:first]:
-            timing = timings[contestant.name]
-            if sum(timing.wall) < budget:
-                with contestant.around():
-                    wall, cpu = measure(contestant.run)
-                timing.wall.append(wall)
-                timing.cpu.append(cpu)
-    return timings
-
-
-# ----------------------------------------------------------------------
-# Output
-
-
-def ratio(value: float, to: float | None) -> str:
-    """Return a ratio, or a dash where there is nothing to compare to."""
-    if to is None:
-        return "-"
-    result = value / to
-    return (
-        f"{result:,.0f}x" if result >= 10 else f"{result:.2g}x" if result < 1 else f"{result:.2f}x"
-    )
-
-
-def table(row: Row, timings: Mapping[str, Timing], versions: Mapping[str, str]) -> list[str]:
-    """Return the lines of a row's table."""
-    floor = next((timings[c.name].median for c in row.contestants if c.floor), None)
-    own = timings["asdfits"].median if "asdfits" in timings else None
-    lines = [f"{row.name}  ({row.subject})"]
-    lines.append(
-        f"  {'':36}{'median':>10}{'CPU':>10}{'best':>10}{'n':>4}{'/asdfits':>11}{'/floor':>11}"
-    )
-    for contestant in row.contestants:
-        timing = timings[contestant.name]
-        version = versions.get(contestant.package.partition(".")[0], "")
-        label = (
-            contestant.name if contestant.floor else contestant.name.replace(",", f" {version},", 1)
-        )
-        if version and not contestant.floor and "," not in contestant.name:
-            label = f"{label} {version}"
-        lines.append(
-            f"  {label:36}{seconds(timing.median):>10}{seconds(timing.median_cpu):>10}"
-            f"{seconds(min(timing.wall)):>10}{len(timing.wall):>4}"
-            f"{ratio(timing.median, own):>11}{ratio(timing.median, floor):>11}"
-        )
-    return lines
-
-
-def judge(target: Target, timings: Mapping[str, Timing]) -> dict[str, Any] | None:
-    """Return whether a row met its target; None if one of the two readers is missing."""
-    if "asdfits" not in timings or (target.limit is None and target.peer not in timings):
-        return None
-    limit = target.limit
-    if limit is None:
-        limit = timings[target.peer].median / target.ratio + target.extra
-    reached = timings["asdfits"].median
-    return {"text": str(target), "limit": limit, "reached": reached, "met": reached < limit}
-
-
-def environment(versions: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a reader of the figures has to know about the machine."""
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "versions": dict(versions),
-    }
-
-
-def processor() -> str:
-    """Return the processor's own name for itself."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), ""
-    )
-
-
-# ----------------------------------------------------------------------
 # The run
 
 
-def rows(products: corpus.Corpus, wanted: Sequence[str], *, quick: bool) -> list[Callable[[], Row]]:
-    """Return what makes each row, in the order in which they are run.
+def rows(
+    products: corpus.Corpus, wanted: Sequence[str], *, quick: bool
+) -> dict[str, Callable[[], Row]]:
+    """Return what makes each row, by its name, in the order in which they are run.
 
     Rows are made late: each reads its product, and may never be asked for.
     """
@@ -590,6 +384,12 @@ def rows(products: corpus.Corpus, wanted: Sequence[str], *, quick: bool) -> list
     for kind, row in (("open", open_row), ("metadata", metadata_row), ("tree", tree_row)):
         for name in PRODUCTS:
             makers[f"{kind} {name}"] = functools.partial(row, name, products.paths(name)[0])
+    for kind, row in (("open", open_row), ("metadata", metadata_row)):
+        for name in MORE:
+            made = functools.partial(row, name, products.paths(name)[0])
+            slow = name in SLOW and not quick
+            makers[f"{kind} {name}"] = functools.partial(sat_out, made) if slow else made
+    makers["open small"] = functools.partial(many_row, products.paths("small"))
     for name in ("image", "mos"):
         path = products.paths(name)[0]
         makers[f"save {name}"] = functools.partial(saving.save_row, name, path, model_facts)
@@ -603,57 +403,16 @@ def rows(products: corpus.Corpus, wanted: Sequence[str], *, quick: bool) -> list
     makers.update(compressed.makers(quick=quick))
     makers |= pixels.makers(products.size == corpus.QUICK, checksum)
     makers["scan"] = functools.partial(scanning.scan_row, products.paths("small"))
-    return [
-        maker
+    return {
+        name: maker
         for name, maker in makers.items()
         if not wanted or any(matches(name, want) for want in wanted)
-    ]
+    }
 
 
 def matches(name: str, wanted: str) -> bool:
     """Tell whether a row is meant by ``open``, by ``mos`` or by ``open mos``."""
     return wanted == name or wanted in name.split()
-
-
-def installed(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of the packages that can be imported; print which cannot."""
-    versions = {}
-    for package in packages:
-        try:
-            importlib.import_module(package)
-            versions[package] = importlib.metadata.version(package)
-        except (ImportError, importlib.metadata.PackageNotFoundError) as error:
-            print(f"{package} is skipped: {error}")
-    return versions
-
-
-def run_row(row: Row, versions: Mapping[str, str], repeat: int, budget: float) -> dict[str, Any]:
-    """Check, time and print one row; return it for the JSON file."""
-    row.contestants = [c for c in row.contestants if c.package.partition(".")[0] in ("", *versions)]
-    compared = assert_answers(row)
-    timings = time_row(row, repeat, budget)
-    print("\n".join(table(row, timings, versions)))
-    if compared:
-        print(f"  same answers: {'; '.join(compared)}")
-    targets = row.target if isinstance(row.target, list) else [row.target] if row.target else []
-    verdicts = [judge(target, timings) for target in targets]
-    for target, verdict in zip(targets, verdicts, strict=True):
-        if verdict is not None:
-            reached = "met" if verdict["met"] else "MISSED"
-            print(f"  target {verdict['text']} = {seconds(verdict['limit'])}: {reached}")
-        else:
-            print(f"  target {target}")
-    print(flush=True)
-    return {
-        "name": row.name,
-        "subject": row.subject,
-        "same_answers": compared,
-        "target": verdicts[0] if len(verdicts) == 1 else verdicts or None,
-        "readers": {
-            name: {"wall": timing.wall, "cpu": timing.cpu, "median": timing.median}
-            for name, timing in timings.items()
-        },
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -675,32 +434,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all samples there")
     parser.add_argument(
-        "--dir", type=Path, help="the corpus (default: .cache/corpus of the repository)"
+        "--results",
+        type=Path,
+        metavar="FOLDER",
+        help="write JSON, table and plot there (default: benches/results after a run of everything)",
     )
     parser.add_argument(
-        "--peers-only", action="store_true", help="run although asdfits isn't installed"
+        "--compare", type=Path, metavar="PATH", help="exit with 3 if a ratio got worse than there"
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=report.TOLERANCE,
+        metavar="X",
+        help=f"how many times worse a ratio may be ({report.TOLERANCE})",
+    )
+    parser.add_argument(
+        "--dir", type=Path, help="the corpus (default: .cache/corpus of the repository)"
     )
     options = parser.parse_args(arguments)
+    try:
+        stored = report.load(options.compare) if options.compare is not None else None
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
 
-    versions = installed(("asdfits", "stdatamodels", "asdf", "astropy", "fitsio", "numpy"))
-    if "asdfits" not in versions and not options.peers_only:
-        print("asdfits is not installed; --peers-only measures the others")
-        return 2
+    versions = installed(("asdfits", *PEERS, "numpy"))
     products = corpus.at(options.dir, quick=options.quick)
     makers = rows(products, options.only, quick=options.quick)
     if not makers:
         parser.error(f"no row is called {' or '.join(options.only)}")
-    # The many small ones take a while to make, and only one row reads them.
-    names: tuple[str, ...] = PRODUCTS if options.only != ["scan"] else ()
-    if not options.only or any(matches("scan", want) for want in options.only):
-        names = (*names, "small")
-    corpus.make(products, names)
-    for name in names:
-        for path in products.paths(name):
-            path.read_bytes()  # into the page cache
+    # The many small ones take a while to make, and only two rows read them.
+    needed = [n for n in products.names if any(matches(row, n) for row in makers)]
+    if "scan" in makers and "small" not in needed:
+        needed.append("small")
+    corpus.make(products, needed)
+    for path in (path for name in needed for path in products.paths(name)):
+        path.read_bytes()  # into the page cache
     print()
 
-    results, wrong = [], 0
+    found, wrong = run(list(makers.values()), versions, options)
+    results = {"environment": environment(versions), "quick": options.quick, "rows": found}
+    if options.json is not None:
+        options.json.write_text(report.as_json(results))
+    # A part of the rows, or small products, do not replace the results of everything.
+    whole = not (options.quick or options.only or stored or wrong)
+    folder = options.results or (report.FOLDER if whole else None)
+    if folder is not None:
+        print("\n".join(report.write(results, folder)))
+    status = 0
+    if stored is not None:
+        status, lines = report.compare(results, stored, options.tolerance)
+        print("\n".join(lines))
+    return 1 if wrong else status
+
+
+def run(
+    makers: Sequence[Callable[[], Row]], versions: dict[str, str], options: argparse.Namespace
+) -> tuple[list[dict[str, Any]], int]:
+    """Run the rows; return what they found, and how many had a wrong answer."""
+    found, wrong = [], 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for maker in makers:
@@ -709,15 +501,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 row.target = None  # targets are set for full products
             repeat = options.repeat or (1 if options.quick else 7)
             try:
-                results.append(run_row(row, versions, repeat, options.budget))
+                found.append(
+                    run_row(
+                        row,
+                        versions,
+                        repeat,
+                        options.budget,
+                        weighed=not options.quick or options.results is not None,
+                    )
+                )
             except AssertionError as error:
                 # Not timed, as a wrong answer has no time; the other rows still have one.
                 print(f"WRONG ANSWER in {error}\n", flush=True)
                 wrong += 1
-    if options.json is not None:
-        report = {"environment": environment(versions), "quick": options.quick, "rows": results}
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
-    return 1 if wrong else 0
+    return found, wrong
 
 
 if __name__ == "__main__":

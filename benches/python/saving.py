@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from contest import Contestant, Facts, Row, Target
+from asdfits.bench.contest import Contestant, Facts, Row, Target
 
 SAVE_TARGET = 200
 """How many times faster than stdatamodels a MOS product has to be saved."""
@@ -30,7 +30,9 @@ ModelFacts = Callable[[Any, str], Facts]
 
 def scratch() -> Path:
     """Return a folder that is removed at the end; on the disk where the corpus is, not in memory."""
-    folder = tempfile.mkdtemp(prefix="save-", dir=Path(__file__).resolve().parents[2] / ".cache")
+    cache = Path(__file__).resolve().parents[2] / ".cache"
+    cache.mkdir(exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="save-", dir=cache)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from contest import Contestant, Facts, Row, Target
+from asdfits.bench.contest import Contestant, Facts, Row, Target
 
 FILES = 500
 

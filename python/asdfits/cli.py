@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, arrays, overlay, render
+from .bench.options import add_options
 from .catalogue import command
 from .checks import Finding, verify
 from .compare import diff
@@ -159,6 +160,10 @@ def _parser() -> argparse.ArgumentParser:
     name = commands.add_parser("name", help="what the names of products say; no file is opened")
     name.add_argument("names", nargs="+", metavar="NAME")
     name.set_defaults(run=_name)
+
+    bench = commands.add_parser("bench", help="time files of your own beside other readers")
+    add_options(bench)
+    bench.set_defaults(run=_bench)
 
     demo = commands.add_parser(
         "demo", help="make a small product, edit it, show what overrides what"
@@ -471,6 +476,12 @@ def _name(options: argparse.Namespace) -> int:
         for odd in product.odd:
             print(f"  {'odd':<17} {odd}")
     return failed
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from .bench.__main__ import run
+
+    return run(options)
 
 
 def _demo(options: argparse.Namespace) -> int:
