@@ -10,7 +10,7 @@ name       what it is
 ``image``  a full NIRCam ``cal`` image, 2048 x 2048 pixels in seven planes (118 MB)
 ``mos``    a NIRSpec multi-object ``cal`` product: 150 slits, 1,500 data HDUs, 150 own WCSs
 ``x1d``    a NIRSpec ``x1d`` product: 30 tables of extracted spectra
-``wfss``   a slitless ``cal`` product: 500 cutouts, 4,000 data HDUs, 500 own WCSs
+``wfss``   a slitless ``cal`` product: 500 cutouts, 3,500 data HDUs, 500 own WCSs
 ``s3d``    a cube of 1,000 x 64 x 64, four planes (66 MB)
 ``small``  500 small NIRCam images, for work on many files
 =========  ====================================================================================

@@ -726,7 +726,7 @@ def x1d_model(rng: np.random.Generator, spectra: int) -> Any:
 
 
 def wfss_model(rng: np.random.Generator, slits: int) -> Any:
-    """Return a MultiSlitModel as slitless spectroscopy has it: many cutouts with eight arrays each.
+    """Return a MultiSlitModel as slitless spectroscopy has it: many cutouts with seven arrays each.
 
     Frames and polynomials are those of a slit of NIRSpec; a real grism has other ones, and as many.
     """
