@@ -484,6 +484,10 @@ def test_what_a_class_does_to_hdus_is_left_to_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Own(datamodels.ImageModel):
+        def __init__(self, init: Any) -> None:
+            self._own = "set before the file is read"
+            super().__init__(init)
+
         def _migrate_hdulist(self, hdulist: Any) -> Any:
             hdulist[0].header["TELESCOP"] = "JWST"
             hdulist["SCI"].data = hdulist["SCI"].data + 1
@@ -492,7 +496,9 @@ def test_what_a_class_does_to_hdus_is_left_to_it(
     path = tmp_path / "own.fits"
     datamodels.ImageModel(data=np.zeros((2, 2), "f4")).save(path)
     with accelerator.accelerated(), caplog.at_level(logging.DEBUG, "asdfits.stdatamodels"):
-        assert Own(path).data.tolist() == [[1, 1], [1, 1]]
+        model = Own(path)
+        assert model.data.tolist() == [[1, 1], [1, 1]]
+        assert model._own == "set before the file is read"
     assert "edits HDUs before they are read" in caplog.text
 
 

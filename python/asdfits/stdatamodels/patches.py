@@ -114,11 +114,13 @@ def _init(
             ignore_missing_extensions,
             ignore_unrecognized_tag,
         )
+        before = dict(self.__dict__)  # what a subclass set before it called this
         try:
             _read(self, init, schema, switches)
         except Exception as error:
             _left(str(getattr(init, "_path", init)), error)
             self.__dict__.clear()
+            self.__dict__.update(before)
         else:
             self.on_init(init)
             return
