@@ -5,6 +5,7 @@
 //! are ever read. Where the bytes of a partial file come from is a [`ReadAt`]: a file on a disk, or
 //! whatever else answers for a range of bytes.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -93,6 +94,38 @@ struct Stretch {
     bytes: Vec<u8>,
 }
 
+thread_local! {
+    /// Memory of the files that this thread read before: fresh pages take longer than the bytes in them.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many pieces of memory a thread keeps, and how large they may be.
+const KEPT: (usize, usize) = (4, 256 << 10);
+
+impl Stretch {
+    fn new(at: u64) -> Self {
+        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
+        Self {
+            at,
+            bytes: spare.ok().flatten().unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Stretch {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        // A thread that ends has no more use for it.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < KEPT.0 && bytes.capacity() <= KEPT.1 {
+                spare.push(bytes);
+            }
+        });
+    }
+}
+
 /// What is read at first: the primary header of a product, and often more.
 const FIRST: u64 = 64 << 10;
 
@@ -129,10 +162,7 @@ impl<R: ReadAt> Partial<R> {
             (stretch.at..=end).contains(&at)
         };
         self.stretches.iter().rposition(holds).unwrap_or_else(|| {
-            self.stretches.push(Stretch {
-                at,
-                bytes: Vec::new(),
-            });
+            self.stretches.push(Stretch::new(at));
             self.stretches.len().saturating_sub(1)
         })
     }

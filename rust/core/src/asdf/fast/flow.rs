@@ -89,11 +89,10 @@ impl<'t> Fast<'t> {
             _ => self.p,
         };
         self.colon(start)?;
-        self.text
-            .get(start..end)?
-            .find('\n')
-            .is_none()
-            .then_some(())?;
+        // A plain one stops at the end of its line.
+        if form != Form::Plain && self.text.get(start..end)?.contains('\n') {
+            return None;
+        }
         self.key(mapping, (start, form, text, end))?;
         self.gap()
     }
