@@ -266,13 +266,6 @@ def test_open_refuses_an_array_and_a_file_object(tmp_path: Path) -> None:
         asdfits.open(file)  # type: ignore[arg-type]
 
 
-def test_open_refuses_a_list_and_an_association() -> None:
-    with pytest.raises(ValueError, match="list of files"):
-        asdfits.open(["a_cal.fits"])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="associations are not opened yet"):
-        asdfits.open("jw00001_asn.json")
-
-
 @pytest.mark.parametrize("name", ["no_suffix", "a.txt", "a.fits.bak.old", "a.FITS", ".fits"])
 def test_open_refuses_a_name_that_does_not_say_what_it_is(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(GOOD)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .catalogue import scan, scan_batches
     from .checks import Finding, verify
     from .compare import Difference, diff
+    from .container import ModelContainer
     from .edit import update_metadata
     from .errors import (
         FormatError,
@@ -45,6 +46,7 @@ __all__ = [
     "FormatWarning",
     "JwstDataModel",
     "MissingExtraError",
+    "ModelContainer",
     "NoTypeWarning",
     "Provenance",
     "Section",
@@ -82,6 +84,7 @@ _ROOMS = {
     "FormatWarning": "errors",
     "JwstDataModel": "models",
     "MissingExtraError": "errors",
+    "ModelContainer": "container",
     "NoTypeWarning": "errors",
     "Provenance": "overlay",
     "Section": "section",

@@ -189,6 +189,10 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _facts(path: str, *, conflicts: bool) -> list[str]:
+    if file_type(path) == "asn":
+        from .container import described
+
+        return described(path)
     model = open_product(path)
     file = _file(model)
     lines = [path, f"  class       {type(model).__name__}"]

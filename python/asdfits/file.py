@@ -355,6 +355,26 @@ class File:
         """Return id -> HDU for each array that was made."""
         return {id(array): index for index, array in self._arrays.items() if array is not None}
 
+    def made_arrays(self) -> tuple[list[np.ndarray[Any, Any]], list[np.ndarray[Any, Any]]]:
+        """Return the arrays that HDUs, and those that nodes of the tree were made into."""
+        nodes = [*self._custom.values(), *self._plain.values()]
+        return (
+            [array for array in self._arrays.values() if array is not None],
+            [value for value in nodes if isinstance(value, np.ndarray)],
+        )
+
+    @property
+    def objects(self) -> dict[int, Any]:
+        """Node -> the object that a tagged part of the tree was made into; arrays are left out.
+
+        Set on the same file opened anew, its parts become the same objects.
+        """
+        return {n: each for n, each in self._custom.items() if not isinstance(each, np.ndarray)}
+
+    @objects.setter
+    def objects(self, objects: dict[int, Any]) -> None:
+        self._custom.update(objects)
+
     def unclean(self) -> frozenset[int]:
         """Return the HDUs whose headers have cards that need repair."""
         return frozenset(self.product.header_hash()[1])

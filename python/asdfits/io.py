@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar, overload
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
@@ -15,19 +15,44 @@ from .file import File
 from .models import DataModel, JwstDataModel, model_class
 from .models.nodes import check_depth
 
+if TYPE_CHECKING:
+    from .container import ModelContainer
+
 __all__ = ["native", "open", "read_metadata"]
 
 Model = TypeVar("Model", bound=DataModel)
 
 
+@overload
+def open(  # noqa: A001
+    init: str | os.PathLike[str],
+    guess: bool = True,
+    *,
+    asn_exptypes: str | Iterable[str],
+    **kwargs: Any,
+) -> ModelContainer: ...
+
+
+@overload
+def open(  # noqa: A001
+    init: str | os.PathLike[str] | JwstDataModel, guess: bool = True, **kwargs: Any
+) -> JwstDataModel: ...
+
+
+@overload
+def open(  # noqa: A001
+    init: list[Any] | ModelContainer | Mapping[str, Any], guess: bool = True, **kwargs: Any
+) -> ModelContainer: ...
+
+
 def open(  # noqa: A001  # what users call it
-    init: str | os.PathLike[str] | JwstDataModel,
+    init: Any,
     guess: bool = True,
     *,
     native: bool = False,
     strict_compat: bool = False,
     **kwargs: Any,
-) -> JwstDataModel:
+) -> Any:
     """Open a JWST product as the data model that it says it is.
 
     Headers and tree are parsed; no pixel is read. Arrays are made when they are touched, as views of
@@ -36,8 +61,10 @@ def open(  # noqa: A001  # what users call it
 
     Parameters
     ----------
-    init : str, path-like or model
-        A ``.fits``, ``.fits.gz`` or ``.asdf`` file; or a model, whose tree the new one shares.
+    init : str, path-like, model or list
+        A ``.fits``, ``.fits.gz`` or ``.asdf`` file; or a model, whose tree the new one shares. An
+        association, ``…_asn.json``, or a list of paths and models is opened as an
+        `asdfits.ModelContainer`, whose members open when they are touched.
     guess : bool
         Whether a file that names no known class opens as the class that its SCI array suggests.
     native : bool
@@ -46,12 +73,14 @@ def open(  # noqa: A001  # what users call it
     strict_compat : bool
         Answer as stdatamodels does also where asdfits does better; see the notes.
     **kwargs
-        Passed to the class: `pass_invalid_values`, `strict_validation`, `validate_on_assignment`.
+        Passed to the class: `pass_invalid_values`, `strict_validation`, `validate_on_assignment`;
+        to the container also `asn_exptypes`, `asn_n_members`, `asn_product`, `max_open`.
 
     Returns
     -------
-    JwstDataModel
-        A model of the class that the keyword DATAMODL names.
+    JwstDataModel or ModelContainer
+        A model of the class that the keyword DATAMODL names; or a container. Type checkers take
+        what stands at a path for a model: ``asdfits.ModelContainer(path)`` is the same and is typed.
 
     Raises
     ------
@@ -101,26 +130,46 @@ def open(  # noqa: A001  # what users call it
         if native:
             shared.make_native()
         return shared
-    if not isinstance(init, str) and not hasattr(init, "__fspath__"):
-        if isinstance(init, Sequence) and not isinstance(init, (bytes, tuple)):
-            raise ValueError("a list of files is not opened yet; open them one by one")
+    if not isinstance(init, (str, os.PathLike)):
+        if _is_many(init):
+            return _container(
+                init, guess=guess, native=native, strict_compat=strict_compat, **kwargs
+            )
         raise TypeError(f"Unsupported type for init argument to open {type(init)}")
     path = os.fspath(init)
     kind = file_type(path)
     if kind == "asn":
-        raise ValueError(f"{path}: associations are not opened yet; open their members one by one")
+        return _container(path, guess=guess, native=native, strict_compat=strict_compat, **kwargs)
     file = File.open(path)
     file.native = native
+    return opened(file, guess, strict_compat=strict_compat, **kwargs)
+
+
+def _is_many(init: object) -> bool:
+    """Tell whether something is what a container is made from: a list, or what an association says."""
+    if isinstance(init, Mapping):
+        return "asn_id" in init and "asn_pool" in init
+    return isinstance(init, Sequence) and not isinstance(init, (bytes, tuple))
+
+
+def _container(init: Any, **kwargs: Any) -> ModelContainer:
+    from .container import ModelContainer  # whoever opens one file does without
+
+    return ModelContainer(init, **kwargs)
+
+
+def opened(file: File, guess: bool = True, **kwargs: Any) -> JwstDataModel:
+    """Return the model of an open file; parameters and errors are those of `open`."""
     name = named_class(file)
     if name is not None:
-        return model_class(name)(file, strict_compat=strict_compat, **kwargs)
+        return model_class(name)(file, **kwargs)
     if not guess:
         raise TypeError(
-            f"{path}: Model type is not specifically defined and guessing has been disabled."
+            f"{file.path}: Model type is not specifically defined and guessing has been disabled."
         )
     name = guessed_class(file)
-    warn(f"model_type not found. Opening {path} as a {name}", NoTypeWarning)
-    model = model_class(name)(file, strict_compat=strict_compat, **kwargs)
+    warn(f"model_type not found. Opening {file.path} as a {name}", NoTypeWarning)
+    model = model_class(name)(file, **kwargs)
     del model._branch("meta")["model_type"]
     return model
 
