@@ -726,7 +726,14 @@ def test_a_product_without_a_date_is_let_go(asn: Path) -> None:
     assert model() is None
 
 
-@pytest.mark.parametrize("path", real_files(), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.stat().st_size > 1e6 else [])
+        for path in real_files()
+    ],
+    ids=lambda path: path.name,
+)
 @pytest.mark.filterwarnings("ignore")
 def test_a_real_product_that_was_read_whole_is_let_go(path: Path) -> None:
     container = ModelContainer([path, path], max_open=1)
