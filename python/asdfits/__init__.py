@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import asdf_in_fits, catalogue, products, stdatamodels
+    from . import asdf_in_fits, bulk, catalogue, products, stdatamodels
     from .catalogue import scan, scan_batches
     from .checks import Finding, verify
     from .compare import Difference, diff
@@ -55,6 +55,7 @@ __all__ = [
     "ValidationError",
     "ValidationWarning",
     "asdf_in_fits",
+    "bulk",
     "catalogue",
     "diff",
     "from_stdatamodels",
@@ -107,7 +108,7 @@ _ROOMS = {
 }
 
 # Rooms that are asked for as a whole; the last ones came with the package before.
-_WHOLE = frozenset({"asdf_in_fits", "catalogue", "products", "stdatamodels"})
+_WHOLE = frozenset({"asdf_in_fits", "bulk", "catalogue", "products", "stdatamodels"})
 _WHOLE |= {"arrays", "errors", "file", "io", "mapping", "models", "overlay"}
 
 

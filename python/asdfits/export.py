@@ -11,7 +11,7 @@ import numpy as np
 from . import pixels
 from .errors import MissingExtraError, UnsupportedError
 
-__all__ = ["to_arrow", "to_astropy", "to_pandas", "to_polars"]
+__all__ = ["native_columns", "to_arrow", "to_astropy", "to_pandas", "to_polars"]
 
 Array = np.ndarray[Any, Any]
 
@@ -25,7 +25,7 @@ def to_astropy(table: Array, units: Mapping[str, str], *, quantities: bool) -> A
     known = {name: unit(text, parse_strict="silent") for name, text in units.items()}
     columns = {
         name: package.Column(values, name=name, unit=known.get(name))
-        for name, values in _columns(table)
+        for name, values in native_columns(table)
     }
     if quantities:
         return kind(package.Table(columns))
@@ -36,7 +36,7 @@ def to_arrow(table: Array, units: Mapping[str, str]) -> Any:
     """Return a pyarrow `Table`; cells that are arrays are lists of fixed size."""
     arrow = _package("pyarrow", "arrow")
     arrays, fields = [], []
-    for name, values in _columns(table):
+    for name, values in native_columns(table):
         _refuse_complex(name, values, "arrow")
         flat = values.reshape(-1)
         if flat.dtype.kind == "U":
@@ -61,7 +61,7 @@ def to_pandas(table: Array, units: Mapping[str, str]) -> Any:
     pandas = _package("pandas", "pandas")
     columns = {
         name: values if values.ndim == 1 else pandas.Series(list(values), dtype=object)
-        for name, values in _columns(table)
+        for name, values in native_columns(table)
     }
     frame = pandas.DataFrame(columns, index=range(table.size))
     frame.attrs["units"] = dict(units)
@@ -72,7 +72,7 @@ def to_polars(table: Array) -> Any:
     """Return a polars `DataFrame`; cells that are arrays have the type `Array`."""
     polars = _package("polars", "polars")
     series = []
-    for name, values in _columns(table):
+    for name, values in native_columns(table):
         _refuse_complex(name, values, "polars")
         if values.dtype.kind == "U":
             kind = polars.String
@@ -84,8 +84,8 @@ def to_polars(table: Array) -> Any:
     return polars.DataFrame(series)
 
 
-def _columns(table: Array) -> Iterator[tuple[str, Array]]:
-    """Yield the name and the values of each column, one by one: native, and texts as str."""
+def native_columns(table: Array) -> Iterator[tuple[str, Array]]:
+    """Yield the name and the values of each column of a table: native copies, texts as str."""
     plain = np.asarray(table).reshape(-1)
     for name in plain.dtype.names or ():
         stored = plain[name]

@@ -8,9 +8,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Final
 
+from ..progress import progress_bar
 from . import scan_batches
 from .columns import DEFAULT
 from .files import PATTERNS
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
             previous = read(options.output)
     count = _Count()
     started = time.perf_counter()
-    with _progress(quiet=options.quiet) as progress:
+    with progress_bar(quiet=options.quiet) as progress:
         reader = scan_batches(
             options.sources,
             columns,
@@ -150,29 +151,6 @@ class _Count:
                 found = ", ".join(f"{each} {count:,}" for each, count in counter.most_common())
                 lines.append(f"  {name:<7} {found}")
         return lines
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int], object]]:
-    """A bar on a terminal, by tqdm where it is installed; nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        done = 0
-
-        def plain(files: int) -> None:
-            nonlocal done
-            done += files
-            print(f"\r{done:,} files", end="", file=sys.stderr, flush=True)
-
-        yield plain
-        print("\r", end="", file=sys.stderr)
-        return
-    with tqdm(unit=" files", unit_scale=True, leave=False) as bar:
-        yield bar.update
 
 
 def _listing(batches: Iterator[Any], names: list[str]) -> Iterator[str]:

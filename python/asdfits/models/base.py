@@ -370,6 +370,15 @@ class DataModel(Tree):
         """
         from ..section import Section  # most models are read whole
 
+        value = self._unmade(path)
+        if not Section.is_image(value):
+            value = self[path]
+        if isinstance(value, (np.ndarray, HduArray)):
+            return Section(value)
+        raise KeyError(f"there is no array at {path}")
+
+    def _unmade(self, path: str) -> Any:
+        """What the tree has at a path, as it stands there; None where nothing is."""
         head, _, last = path.rpartition(".")
         node: Any = self[head] if head else self
         container = unwrap(node)
@@ -381,11 +390,7 @@ class DataModel(Tree):
         if isinstance(value, Deferred) and value.tag.startswith(custom.NDARRAY):
             made = value.owner.made(value.node)
             value = value.owner.link_of(value) if made is None else made
-        if not Section.is_image(value):
-            value = self[path]
-        if isinstance(value, (np.ndarray, HduArray)):
-            return Section(value)
-        raise KeyError(f"there is no array at {path}")
+        return value
 
     def stats(
         self,
