@@ -15,6 +15,7 @@ from typing import Any
 
 from . import __version__, arrays, overlay, render
 from .bench.options import add_options
+from .bulk.command import add_command
 from .catalogue import command
 from .checks import Finding, verify
 from .compare import diff
@@ -156,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     scan = commands.add_parser("scan", help="a catalogue of many files; exit 1 if one has an error")
     scan.set_defaults(run=_scan)
     command.add_arguments(scan)
+    add_command(commands)
 
     name = commands.add_parser("name", help="what the names of products say; no file is opened")
     name.add_argument("names", nargs="+", metavar="NAME")

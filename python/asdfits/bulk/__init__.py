@@ -11,8 +11,39 @@
 
 from __future__ import annotations
 
-from .lazy import dataframe, stack
-from .manifest import NAME, Row
-from .running import TRANSIENT, Result, map  # noqa: A004  # what users call it
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .lazy import dataframe, stack
+    from .manifest import NAME, Row
+    from .running import TRANSIENT, Result, map
 
 __all__ = ["NAME", "TRANSIENT", "Result", "Row", "dataframe", "map", "stack"]
+
+# Name -> the room that it is in; the command asks for none of them before it runs.
+_ROOMS = {
+    "NAME": "manifest",
+    "TRANSIENT": "running",
+    "Result": "running",
+    "Row": "manifest",
+    "dataframe": "lazy",
+    "map": "running",
+    "stack": "lazy",
+}
+
+
+def _made(name: str) -> Any:
+    if name in _ROOMS:
+        value = globals()[name] = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:
+    # Type checkers know the names.
+    __getattr__ = _made
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import product
@@ -127,8 +126,8 @@ def _read(part: _Part) -> np.ndarray[Any, Any]:
             found = model[part.path]
         if tuple(found.shape) != part.shape:
             raise ValueError(
-                f"{part.file}: {part.path}: found the shape {tuple(found.shape)}, expected {part.shape}, "
-                "as when the array was made"
+                f"{part.file}: {part.path}: found the shape {tuple(found.shape)}, expected "
+                f"{part.shape}, as when the array was made"
             )
         values = np.asarray(found[part.index] if part.index else found[...])
     return values.astype(part.dtype, copy=False)[(np.newaxis,) * (1 + len(part.index))]
@@ -189,14 +188,9 @@ def _common(
     files: Sequence[str], path: str, options: Mapping[str, Any], *, native: bool
 ) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Return shape and type that all arrays have."""
-    with ThreadPoolExecutor() as pool:
-        found = list(
-            pool.map(lambda file: _described(file, path, options, native=native), files)
-        )
+    found = [_described(file, path, options, native=native) for file in files]
     first = found[0]
-    others = [
-        (file, each) for file, each in zip(files, found, strict=True) if each != first
-    ]
+    others = [(file, each) for file, each in zip(files, found, strict=True) if each != first]
     if others:
         told = "".join(
             f"\n  {file}: {shape} of {dtype}" for file, (shape, dtype) in others[:_NAMED]
@@ -276,7 +270,7 @@ def dataframe(
         files,
         meta=meta,
         path=path,
-        columns=columns,
+        wanted=columns,
         file_column=file,
         options=options,
         expected={name: str(dtype) for name, dtype in meta.dtypes.items()},
@@ -288,13 +282,13 @@ def _rows(
     file: str,
     *,
     path: str,
-    columns: Sequence[str] | None,
+    wanted: Sequence[str] | None,
     file_column: str | None,
     options: dict[str, Any],
     expected: Mapping[str, str],
 ) -> Any:
     """The rows of one file."""
-    frame = _frame(file, path, columns, file_column, options)
+    frame = _frame(file, path, wanted, file_column, options)
     found = {name: str(dtype) for name, dtype in frame.dtypes.items()}
     if list(found) == list(expected) and found == expected:
         return frame
@@ -316,7 +310,7 @@ def _rows(
 def _frame(
     file: str,
     path: str,
-    columns: Sequence[str] | None,
+    wanted: Sequence[str] | None,
     file_column: str | None,
     options: Mapping[str, Any],
     *,
@@ -337,8 +331,10 @@ def _frame(
         if not isinstance(table, np.ndarray) or table.dtype.names is None:
             raise TypeError(f"{file}: {path} is no table; found {type(table).__name__}")
         table = np.asarray(table)[:rows]
-        if columns is not None:
-            table = table[[_spelled(file, table.dtype.names, name) for name in columns]]
+        if wanted is not None:
+            names = table.dtype.names or ()
+            cut: Any = [_spelled(file, names, name) for name in wanted]
+            table = table[cut]
         made: dict[str, Any] = {}
         for name, values in export.native_columns(table):
             if values.ndim > 1:

@@ -24,7 +24,7 @@ from ..progress import progress_bar
 from .manifest import NAME, Manifest, Row, key_of, read_rows
 from .names import Claims, Naming, Path, whole
 from .work import Call, Job, Outcome, Work, packed, stamp
-from .workers import Cluster, Local, Workers, check_bootstrapped
+from .workers import Cluster, Here, Local, Workers, check_bootstrapped
 
 __all__ = ["TRANSIENT", "Result", "map"]
 
@@ -181,7 +181,7 @@ def map(  # noqa: A001  # as those of concurrent.futures, multiprocessing and Da
         The cluster whose workers do the work (extra ``dask``).
     workers : int, optional
         How many processes of this machine do it, if there is no client; one for each processor if not
-        given.
+        given. 0 does it in this process, one file after the other, where a debugger sees it.
     suffix : str, optional
         The suffix of outputs: ``"bsub"`` makes ``…_nrs2_bsub.fits`` of ``…_nrs2_cal.fits``. If not
         given, outputs have the names of their inputs (without ``.gz``).
@@ -293,11 +293,12 @@ def map(  # noqa: A001  # as those of concurrent.futures, multiprocessing and Da
     >>> with Client("tcp://scheduler:8786") as client:  # doctest: +SKIP
     ...     asdfits.bulk.map(subtract_median, "data", "out", suffix="bsub", client=client)
     """
+    here = client is None and workers == 0
     check_bootstrapped()
     if takes not in ("model", "path"):
         raise ValueError(f"found takes={takes!r}, expected 'model' or 'path'")
-    if retries < 0 or (workers is not None and workers < 1) or (recycle or 1) < 1:
-        raise ValueError("expected workers and recycle of 1 or more, and retries of 0 or more")
+    if retries < 0 or (workers or 0) < 0 or (1 if recycle is None else recycle) < 1:
+        raise ValueError("expected workers and retries of 0 or more, and recycle of 1 or more")
     call = Call(
         func,
         dict(arguments or {}),
@@ -307,7 +308,7 @@ def map(  # noqa: A001  # as those of concurrent.futures, multiprocessing and Da
         tuple(transient),
         durable,
     )
-    payload, rule = packed(call), _rule(call, version)
+    payload, rule = call if here else packed(call), _rule(call, version)
     plan = _Plan(
         entries(paths, (pattern,) if isinstance(pattern, str) else pattern),
         Naming(suffix, name, base),
@@ -323,6 +324,8 @@ def map(  # noqa: A001  # as those of concurrent.futures, multiprocessing and Da
         crew: Workers
         if client is not None:
             crew = Cluster(work, answers, client)
+        elif here:
+            crew = Here(work, answers)
         else:
             crew = Local(work, answers, workers or len(os.sched_getaffinity(0)), recycle)
         result = Result(folder, manifest.run)
@@ -548,7 +551,10 @@ class _Run:
     def _row(self, job: Job, outcome: Outcome) -> Row:
         input_, output = outcome.input, outcome.output
         place = None
-        if output is not None and whole(os.path.join(self._manifest.folder, job.output)) == job.input:
+        if (
+            output is not None
+            and whole(os.path.join(self._manifest.folder, job.output)) == job.input
+        ):
             # What stands there from now on is the output.
             input_, place = output, os.path.realpath(job.input)
         return Row(

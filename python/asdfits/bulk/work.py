@@ -61,13 +61,13 @@ class Work:
     Attributes
     ----------
     call
-        The pickle of a `Call`.
+        The pickle of a `Call`; or the call itself, where it does not travel.
     stage
         The folder that outputs are written to before they get their place. A worker whose run is over
         does not find it, and can do no harm.
     """
 
-    call: bytes
+    call: bytes | Call
     stage: str
 
 
@@ -161,15 +161,19 @@ def _immobile(name: str, why: str) -> str:
 
 @lru_cache(maxsize=4)
 def _unpacked(call: bytes) -> Call:
-    made = pickle.loads(call)
+    made: object = pickle.loads(call)
     assert isinstance(made, Call)
     return made
+
+
+def _call(work: Work) -> Call:
+    return work.call if isinstance(work.call, Call) else _unpacked(work.call)
 
 
 def probe(work: Work) -> tuple[int, str | None]:
     """Return the number of this process, and what keeps it from doing the work, if anything."""
     try:
-        _unpacked(work.call)
+        _call(work)
     except Exception as error:
         return os.getpid(), f"the function cannot be made in a worker: {_said(error)}"
     if not os.path.isdir(work.stage):
@@ -185,7 +189,7 @@ def run(work: Work, job: Job) -> Outcome:
     folder = None
     passing: tuple[type[BaseException], ...] = ()
     try:
-        call = _unpacked(work.call)
+        call = _call(work)
         passing = call.transient
         folder = tempfile.mkdtemp(prefix=f"{job.number}-", dir=work.stage)
         target = os.path.join(folder, os.path.basename(job.output))

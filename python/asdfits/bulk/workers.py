@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from .work import Job, Outcome, Work, missing, probe, run
 
-__all__ = ["Answer", "Cluster", "Local", "Workers", "check_bootstrapped"]
+__all__ = ["Answer", "Cluster", "Here", "Local", "Workers", "check_bootstrapped"]
 
 _STARTS: Final = 3
 """How often in a row a process may die before it is ready."""
@@ -62,6 +62,37 @@ class Workers(Protocol):
 
 def _lost(what: str) -> Outcome:
     return Outcome("failed", error=what, passing=True)
+
+
+# -- this process -------------------------------------------------------------------------------
+
+
+class Here:
+    """The process that runs, where a debugger sees what is done."""
+
+    def __init__(self, work: Work, answers: SimpleQueue[Any]) -> None:
+        self._work, self._answers, self._busy = work, answers, False
+
+    def room(self) -> int:
+        """Return whether the last job is over."""
+        return int(not self._busy)
+
+    def submit(self, job: Job) -> None:
+        """Do a job."""
+        future: Future[Outcome] = Future()
+        future.set_result(run(self._work, job))
+        self._busy = True
+        self._answers.put(Answer(job, future))
+
+    def outcome(self, answer: Answer) -> Outcome:
+        """Return what became of a job."""
+        self._busy = False
+        found = answer.future.result()
+        assert isinstance(found, Outcome)
+        return found
+
+    def stop(self, *, at_once: bool) -> None:
+        """Do nothing: no job is left."""
 
 
 # -- processes of this machine ------------------------------------------------------------------
@@ -175,7 +206,9 @@ class Local:
                 raise RuntimeError(
                     f"worker processes die as soon as they start; what they said is above. {_GUARD}"
                 )
-            return _lost("WorkerLost: the process that did it died: killed, out of memory, or crashed")
+            return _lost(
+                "WorkerLost: the process that did it died: killed, out of memory, or crashed"
+            )
         self._failed_starts = 0
         _, fault = slot.ready.result()
         if fault is not None:
