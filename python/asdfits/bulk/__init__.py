@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .lazy import dataframe, stack
     from .manifest import NAME, Row
-    from .running import TRANSIENT, Result, map
+    from .result import Result
+    from .running import TRANSIENT, map
 
 __all__ = ["NAME", "TRANSIENT", "Result", "Row", "dataframe", "map", "stack"]
 
@@ -25,7 +26,7 @@ __all__ = ["NAME", "TRANSIENT", "Result", "Row", "dataframe", "map", "stack"]
 _ROOMS = {
     "NAME": "manifest",
     "TRANSIENT": "running",
-    "Result": "running",
+    "Result": "result",
     "Row": "manifest",
     "dataframe": "lazy",
     "map": "running",

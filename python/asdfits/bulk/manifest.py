@@ -119,7 +119,8 @@ def _read(line: bytes) -> Row | None:
         row = Row(**{name: value for name, value in found.items() if name in _FIELDS})
     except (ValueError, TypeError, AttributeError):
         return None
-    return row if isinstance(row.input, str) else None
+    texts = (row.input, row.output or "", row.run, row.staged or "", row.place or "")
+    return row if all(isinstance(text, str) for text in texts) else None
 
 
 def read_rows(path: str, places: Iterable[int]) -> Iterator[Row]:

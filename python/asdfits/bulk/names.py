@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
+from ..catalogue.files import Entry
 from ..products import parse
 from ..products.suffixes import TYPES, step_of
 from .work import is_url
 
-__all__ = ["Claims", "Naming", "renamed", "whole"]
+__all__ = ["Claims", "Naming", "Plan", "renamed", "whole"]
 
 Path = str | os.PathLike[str]
 
@@ -156,3 +157,34 @@ class Claims:
         self._outputs[made] = read
         self._inputs.add(read)
         return True
+
+
+class Plan:
+    """The files, one by one, each with its output; or an entry that has none, and why."""
+
+    def __init__(self, files: Iterator[Entry], naming: Naming, claims: Claims) -> None:
+        self._files, self._naming, self._claims = files, naming, claims
+        self._found: Iterator[tuple[str, str | None, Exception | None]] = self._find()
+        self.total: int | None = None
+
+    def read(self) -> None:
+        """Find all files now."""
+        found = list(self._find())
+        self.total, self._found = len(found), iter(found)
+
+    def __iter__(self) -> Iterator[tuple[str, str | None, Exception | None]]:
+        return self._found
+
+    def _find(self) -> Iterator[tuple[str, str | None, Exception | None]]:
+        for entry in self._files:
+            path = whole(entry.path)
+            if entry.fault is not None:
+                yield path, None, entry.fault
+                continue
+            try:
+                output = self._naming.output(path)
+            except Exception as error:  # also what a user's function raises
+                yield path, None, error
+                continue
+            if self._claims.add(path, output):
+                yield path, output, None

@@ -18,109 +18,21 @@ from hashlib import sha256
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Literal, NamedTuple
 
-from ..catalogue.files import PATTERNS, Entry, Source, entries
-from ..errors import MissingExtraError
+from ..catalogue.files import PATTERNS, Source, entries
 from ..progress import progress_bar
-from .manifest import NAME, Manifest, Row, key_of, read_rows
-from .names import Claims, Naming, Path, whole
+from .manifest import Manifest, Row, key_of
+from .names import Claims, Naming, Path, Plan, whole
+from .result import Result
 from .work import Call, Job, Outcome, Work, packed, stamp
 from .workers import Cluster, Here, Local, Workers, check_bootstrapped
 
-__all__ = ["TRANSIENT", "Result", "map"]
+__all__ = ["TRANSIENT", "map"]
 
 TRANSIENT: Final = (ConnectionError, TimeoutError, MemoryError)
 """Errors after which a job is tried again, besides those of file servers and of a full machine."""
 
 _GLANCE: Final = 256
 """Files that are passed over, as they are up to date, before finished jobs are looked at again."""
-
-
-class Result:
-    """What became of the files of a run.
-
-    Attributes
-    ----------
-    made : int
-        Files whose output was made.
-    skipped : int
-        Files that were up to date.
-    nothing : int
-        Files of which the function returned None.
-    failed : int
-        Files that failed, after all attempts.
-    retried : int
-        Attempts that were not the first of their file.
-    seconds : float
-        How long the run took.
-    folder, manifest : str
-        The folder of outputs, and the file in it that says what they were made from.
-    """
-
-    def __init__(self, folder: str, run: str) -> None:
-        self.made = self.skipped = self.nothing = self.failed = self.retried = 0
-        self.seconds = 0.0
-        self.folder = folder
-        self.manifest = os.path.join(folder, NAME)
-        self.run = run
-        self._places: list[int] = []
-
-    @property
-    def files(self) -> int:
-        """How many files there were."""
-        return self.made + self.skipped + self.nothing + self.failed
-
-    def rows(self) -> Iterator[Row]:
-        """Yield what is known of each file, in their order; read from the manifest, one by one.
-
-        The rows of files that were skipped are those of the run that made them.
-        """
-        return read_rows(self.manifest, self._places)
-
-    @property
-    def failures(self) -> list[Row]:
-        """The rows of the files that failed, with their tracebacks."""
-        return [row for row in self.rows() if row.state == "failed"] if self.failed else []
-
-    def table(self) -> Any:
-        """Return the rows as a `pyarrow.Table`.
-
-        Raises
-        ------
-        MissingExtraError
-            pyarrow is not installed.
-        """
-        try:
-            import pyarrow as pa
-        except ImportError as error:
-            raise MissingExtraError(
-                "the rows become a table of pyarrow: pip install 'asdfits[arrow]'"
-            ) from error
-        kinds = {"int": pa.int64(), "float": pa.float64()}
-        names = {
-            name: kinds.get(str(kind).partition(" ")[0], pa.string())
-            for name, kind in Row.__annotations__.items()
-        }
-        rows = list(self.rows())
-        columns = {
-            name: pa.array([getattr(row, name) for row in rows], kind)
-            for name, kind in names.items()
-        }
-        return pa.table(columns)
-
-    def __str__(self) -> str:
-        words = {
-            "made": self.made,
-            "up to date": self.skipped,
-            "without an output": self.nothing,
-            "failed": self.failed,
-            "attempts more": self.retried,
-        }
-        told = ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
-        speed = self.files / self.seconds if self.seconds else 0.0
-        return f"{self.files:,} files in {self.seconds:.1f} s ({speed:,.0f} a second): {told or 'none'}"
-
-    def __repr__(self) -> str:
-        return f"<Result {self}>"
 
 
 class _Rule(NamedTuple):
@@ -309,7 +221,7 @@ def map(  # noqa: A001  # as those of concurrent.futures, multiprocessing and Da
         durable,
     )
     payload, rule = call if here else packed(call), _rule(call, version)
-    plan = _Plan(
+    plan = Plan(
         entries(paths, (pattern,) if isinstance(pattern, str) else pattern),
         Naming(suffix, name, base),
         Claims(os.fspath(out_dir), in_place=in_place),
@@ -361,41 +273,10 @@ def _digest(value: Any) -> str:
         return repr(value)
 
 
-class _Plan:
-    """The files, one by one, each with its output; or an entry that has none, and why."""
-
-    def __init__(self, files: Iterator[Entry], naming: Naming, claims: Claims) -> None:
-        self._files, self._naming, self._claims = files, naming, claims
-        self._found: Iterator[tuple[str, str | None, Exception | None]] = self._find()
-        self.total: int | None = None
-
-    def read(self) -> None:
-        """Find all files now."""
-        found = list(self._find())
-        self.total, self._found = len(found), iter(found)
-
-    def __iter__(self) -> Iterator[tuple[str, str | None, Exception | None]]:
-        return self._found
-
-    def _find(self) -> Iterator[tuple[str, str | None, Exception | None]]:
-        for entry in self._files:
-            path = whole(entry.path)
-            if entry.fault is not None:
-                yield path, None, entry.fault
-                continue
-            try:
-                output = self._naming.output(path)
-            except Exception as error:  # also what a user's function raises
-                yield path, None, error
-                continue
-            if self._claims.add(path, output):
-                yield path, output, None
-
-
 class _Run:
     def __init__(
         self,
-        plan: _Plan,
+        plan: Plan,
         manifest: Manifest,
         crew: Workers,
         answers: SimpleQueue[Any],
@@ -436,7 +317,7 @@ class _Run:
         finally:
             self._result.seconds = time.perf_counter() - started
             places = self._manifest.places
-            self._result._places = [places[key] for key in self._keys if key in places]
+            self._result.places = [places[key] for key in self._keys if key in places]
 
     def _give_out(self) -> None:
         """Give jobs to workers that have none."""
