@@ -100,6 +100,10 @@ def deadly(path: str, log: str, bad: str, times: int) -> bytes:
     return Path(path).read_bytes()
 
 
+def interrupted(path: str) -> bytes:
+    return repr(signal.getsignal(signal.SIGINT)).encode()
+
+
 def exits(path: str) -> bytes:
     sys.exit(3)
 

@@ -78,7 +78,11 @@ def start(
 ) -> subprocess.Popen[str]:
     script = [sys.executable, str(HERE / "bulk_steps.py"), how, str(source), str(out), str(log)]
     return subprocess.Popen(
-        [*script, "0.05"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*script, "0.05"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -103,11 +107,15 @@ def killed_and_finished(how: str, sign: int, source: Path, out: Path, log: Path)
     run = start(how, source, out, log)
     try:
         wait_for(lambda: out.exists() and len(names_in(out)) >= count // 3)
-        run.send_signal(sign)
+        if sign == signal.SIGINT:
+            os.killpg(run.pid, sign)  # as a terminal does: the workers get it too
+        else:
+            run.send_signal(sign)
         said = run.communicate(timeout=60)[0]
     finally:
         run.kill()
     assert run.returncode not in (0, None)
+    assert "SpawnProcess" not in said  # no worker has an error of its own to tell
     workers = {line.split()[0] for line in log.read_text().splitlines()}
     wait_for(lambda: not any(map(is_alive, workers)))
     before = set(names_in(out))
@@ -140,6 +148,48 @@ def test_a_run_that_is_killed_as_a_whole_is_resumed(
 def test_one_run_at_a_time_writes_to_a_folder(source: Path, out: Path) -> None:
     with manifest.Manifest(str(out), "first"), pytest.raises(BlockingIOError, match="another run"):
         bulk.map(steps.double, source, out)
+
+
+class Three(running.Here):
+    """Does three jobs before one is looked at, as a cluster does."""
+
+    def room(self) -> int:
+        return 3 - self._answers.qsize()
+
+
+def test_outputs_of_one_name_do_not_meet_before_they_have_their_places(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "Here", Three)
+    bulk.map(
+        steps.content,
+        source,
+        out,
+        takes="path",
+        name=lambda path: f"{os.path.basename(path)[20:25]}/a.bin",
+        workers=0,
+    )
+    for number, path in enumerate(names_in_full(source)):
+        assert (out / f"{number:05}" / "a.bin").read_bytes() == path.read_bytes()
+
+
+def test_what_was_done_when_a_run_is_broken_off_is_kept(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def progress(_: int) -> None:
+        if len(names_in(out)) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "Here", Three)
+    with pytest.raises(KeyboardInterrupt):
+        bulk.map(steps.content, source, out, takes="path", workers=0, progress=progress)
+    assert names_in(out) == [line["output"] for line in lines(out)] == names_in(source)[:3]
+    assert sorted(os.listdir(out)) == sorted([bulk.NAME, *names_in(out)])
+
+
+def test_ctrl_c_is_for_the_process_that_gave_out_the_work(source: Path, out: Path) -> None:
+    bulk.map(steps.interrupted, source, out, takes="path", workers=1)
+    assert b"SIG_IGN" in (out / names_in(source)[0]).read_bytes()
 
 
 def test_ctrl_c_waits_for_an_output_to_get_its_place() -> None:

@@ -15,7 +15,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from typing import Any, Final, Literal, Self
 
@@ -99,7 +99,7 @@ class Row:
         return _stamp(self.output_size, self.output_mtime)
 
 
-_FIELDS: Final = frozenset(field.name for field in fields(Row))
+_FIELDS: Final = tuple(field.name for field in fields(Row))
 
 
 def _stamp(size: int | None, mtime: int | None) -> Stamp | None:
@@ -116,8 +116,8 @@ def _read(line: bytes) -> Row | None:
     """A row; None where the line is none."""
     try:
         found: Any = json.loads(line)
-        row = Row(**{name: value for name, value in found.items() if name in _FIELDS})
-    except (ValueError, TypeError, AttributeError):
+        row = Row(**{"output": None} | {name: found[name] for name in _FIELDS if name in found})
+    except (ValueError, TypeError):
         return None
     texts = (row.input, row.output or "", row.run, row.staged or "", row.place or "")
     return row if all(isinstance(text, str) for text in texts) else None
@@ -235,8 +235,10 @@ class Manifest:
 
     def append(self, row: Row) -> None:
         """Write a row, which counts from now on."""
-        text = {name: value for name, value in asdict(row).items() if value is not None}
-        line = json.dumps(text | {"output": row.output}, ensure_ascii=True).encode() + b"\n"
+        # Not asdict, which copies.
+        values = {name: getattr(row, name) for name in _FIELDS}
+        text = {name: value for name, value in values.items() if value is not None}
+        line = json.dumps(text, ensure_ascii=True).encode() + b"\n"
         place = self._at
         self._write(line)
         self.places[key_of(row.input, row.output)] = place

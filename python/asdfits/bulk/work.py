@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import pickle
-import shutil
 import socket
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
@@ -40,6 +41,9 @@ _LONGEST: Final = 20_000
 """Characters of a traceback that are kept, the last ones."""
 
 Stamp = tuple[int, int]
+
+# Where the outputs of this thread go; a folder for each of them would take longer than many of them do.
+_thread: Final = threading.local()
 
 
 class Call(NamedTuple):
@@ -186,21 +190,20 @@ def run(work: Work, job: Job) -> Outcome:
     started = time.perf_counter()
     worker = f"{socket.gethostname()}:{os.getpid()}"
     before = stamp(job.input)
-    folder = None
+    target = None
     passing: tuple[type[BaseException], ...] = ()
     try:
         call = _call(work)
         passing = call.transient
-        folder = tempfile.mkdtemp(prefix=f"{job.number}-", dir=work.stage)
-        target = os.path.join(folder, os.path.basename(job.output))
+        target = _target(work.stage, os.path.basename(job.output), own=call.writes)
         if not _made(call, job.input, target):
-            os.rmdir(folder)
             return Outcome("nothing", time.perf_counter() - started, worker, input=before)
         staged = os.path.relpath(target, work.stage)
         made = stamp(target)
     except (Exception, SystemExit) as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if target is not None:
+            with suppress(OSError):
+                os.unlink(target)
         return Outcome(
             "failed",
             time.perf_counter() - started,
@@ -212,6 +215,21 @@ def run(work: Work, job: Job) -> Outcome:
             or (isinstance(error, OSError) and error.errno in _PASSING),
         )
     return Outcome("staged", time.perf_counter() - started, worker, staged, before, made)
+
+
+def _target(stage: str, name: str, *, own: bool) -> str:
+    """A path that is not there yet: in the folder of this thread, or in one of its `own`."""
+    folders: dict[str, str] = _thread.__dict__.setdefault("folders", {})
+    folder = folders.get(stage)
+    if not own and folder is not None and os.path.isdir(folder):
+        target = os.path.join(folder, name)
+        if not os.path.lexists(target):
+            return target
+    folder = tempfile.mkdtemp(dir=stage)
+    if not own:
+        folders.clear()
+        folders[stage] = folder
+    return os.path.join(folder, name)
 
 
 def _said(error: BaseException) -> str:
