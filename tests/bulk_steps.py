@@ -104,6 +104,13 @@ def interrupted(path: str) -> bytes:
     return repr(signal.getsignal(signal.SIGINT)).encode()
 
 
+def together(container: Any) -> Any:
+    """The sum of the members of an association."""
+    first = container[0].copy()
+    first.data = sum(model.data for model in container)
+    return first
+
+
 def exits(path: str) -> bytes:
     sys.exit(3)
 

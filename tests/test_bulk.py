@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,18 @@ def test_what_can_be_saved_is_saved(source: Path, out: Path) -> None:
         made = out / one.name.replace("_cal", f"_{suffix}")
         assert np.array_equal(fits.getdata(made, hdu), asdfits.open(one).data)
     assert asdfits.open(made).meta.filename == made.name
+
+
+def test_an_association_is_given_as_a_whole(source: Path, out: Path) -> None:
+    members = [{"expname": name, "exptype": "science"} for name in names_in(source)]
+    association = source / "jw02736-o007_20260131t120000_image2_00001_asn.json"
+    product = {"name": "jw02736-o007_t001_nircam_f200w", "members": members}
+    association.write_text(json.dumps({"asn_type": "image2", "products": [product]}))
+    result = bulk.map(steps.together, association, out, suffix="sum", workers=0)
+    assert result.made == 1, [row.traceback for row in result.failures]
+    made = asdfits.open(out / association.name.replace("_asn.json", "_sum.fits"))
+    one = asdfits.open(names_in_full(source)[0])
+    assert np.allclose(made.data, one.data * 6)
 
 
 def test_nothing_is_an_answer_too(source: Path, out: Path, log: Path) -> None:

@@ -89,6 +89,8 @@ class Naming:
             made = name.removesuffix(".gz")
             if self._suffix is not None:
                 made = renamed(made, self._suffix)
+                if made.endswith(".json"):  # what is made of an association is a product
+                    made = made.removesuffix(".json") + ".fits"
             if self._base is not None:
                 inside = os.path.relpath(os.path.dirname(path), self._base)
                 if is_url(path) or inside.split(os.sep)[0] == os.pardir:

@@ -77,7 +77,8 @@ def map(  # noqa: A001  # as those of concurrent.futures, multiprocessing and Da
     Parameters
     ----------
     func : callable
-        Called with an open model, whose arrays are made when they are touched. It returns
+        Called with what `asdfits.open` gives: a model, whose arrays are made when they are touched; for
+        an association, the container of its members. It returns
 
         - a model, the same one or another, or anything that has a method ``save`` or ``writeto``, as
           models of stdatamodels and astropy's HDU lists have;
@@ -171,8 +172,8 @@ def map(  # noqa: A001  # as those of concurrent.futures, multiprocessing and Da
 
     **What is done again.** An output is up to date if it and its input have the size and time of change
     that the manifest has, the function has the same name, `version`, `arguments` and `options`, and the
-    last attempt did not fail. Of a URL only the name is looked at. When a file fails whose output was
-    made before, that output stays.
+    last attempt did not fail. Of a URL only the name is looked at, of an association only its own file.
+    When a file fails whose output was made before, that output stays.
 
     **Memory.** There are as many jobs at a time as there are processes, or two for each thread of a
     cluster. Rows stay on the disk; of each file some 500 bytes are remembered.

@@ -291,7 +291,7 @@ def _stored(call: Call, result: Any, target: str) -> bool:
             "or `writeto`, bytes, or None (to write a file itself, take its path and writes=True)"
         )
     if not os.path.isfile(target):
-        raise ValueError(f"{_kind(result)} was saved under another name than {target}")
+        raise ValueError(f"{_kind(result)} was saved, but not as the file {target}")
     if call.durable:
         with open(target, "rb") as file:
             os.fsync(file.fileno())
