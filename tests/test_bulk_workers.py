@@ -294,6 +294,41 @@ def test_a_script_without_a_guard_is_told(tmp_path: Path, source: Path, out: Pat
     assert names_in(out) == []
 
 
+def test_a_script_that_is_piped(source: Path, out: Path) -> None:
+    script = (
+        "import asdfits\n"
+        "def same(model): return model\n"
+        f"print(asdfits.bulk.map(same, {str(source)!r}, {str(out)!r}, workers=1))\n"
+    )
+    for head, expected in (
+        ("", "6 made"),
+        ("import sys; sys.modules['cloudpickle'] = None\n", "it was typed in, and is in no file"),
+    ):
+        run = subprocess.run(
+            [sys.executable],
+            input=head + script,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert expected in run.stdout + run.stderr
+    assert len(names_in(out)) == 6
+
+
+@pytest.mark.slow
+def test_a_file_that_kills_each_worker_of_a_cluster_is_a_failure(
+    client: Any, source: Path, out: Path, log: Path
+) -> None:
+    arguments = {"log": str(log), "bad": "00001", "times": 99}
+    given: dict[str, Any] = {"takes": "path", "arguments": arguments, "pause": 0.0}
+    result = bulk.map(steps.deadly, source, out, client=client, **given)
+    assert (result.made, result.failed) == (5, 1)
+    (row,) = result.failures
+    assert str(row.error).startswith("KilledWorker: ")
+    assert steps.calls(log)[os.path.basename(row.input)] == 4  # as Dask has it
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

@@ -21,7 +21,19 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ..errors import MissingExtraError
 
-__all__ = ["Call", "Job", "Outcome", "Work", "is_url", "packed", "probe", "run", "stamp"]
+__all__ = [
+    "Call",
+    "Job",
+    "Outcome",
+    "Work",
+    "is_url",
+    "main_is_a_file",
+    "missing",
+    "packed",
+    "probe",
+    "run",
+    "stamp",
+]
 
 # Errors of the system that may be gone in a moment: of file servers, of networks, of a full machine.
 _PASSING: Final = frozenset(
@@ -141,7 +153,7 @@ def packed(call: Call) -> bytes:
         from cloudpickle import dumps
     except ImportError:
         dumps = pickle.dumps
-        if getattr(call.func, "__module__", None) == "__main__" and not _main_is_a_file():
+        if getattr(call.func, "__module__", None) == "__main__" and not main_is_a_file():
             raise TypeError(_immobile(name, "it was typed in, and is in no file")) from None
     try:
         return bytes(dumps(call))
@@ -149,10 +161,11 @@ def packed(call: Call) -> bytes:
         raise TypeError(_immobile(name, str(error))) from error
 
 
-def _main_is_a_file() -> bool:
+def main_is_a_file() -> bool:
+    """Tell whether what runs was read from a file, not typed in or piped."""
     import __main__
 
-    return hasattr(__main__, "__file__")
+    return os.path.exists(getattr(__main__, "__file__", None) or "")
 
 
 def _immobile(name: str, why: str) -> str:

@@ -10,14 +10,15 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple, Protocol
 
-from .work import Job, Outcome, Work, missing, probe, run
+from .work import Job, Outcome, Work, main_is_a_file, missing, probe, run
 
 __all__ = ["Answer", "Cluster", "Here", "Local", "Workers", "check_bootstrapped"]
 
@@ -117,6 +118,22 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+@contextmanager
+def _importable_main() -> Iterator[None]:
+    """Have processes that start not look for `<stdin>`, which a script that is piped calls its file."""
+    import __main__
+
+    if main_is_a_file() or not hasattr(__main__, "__file__"):
+        yield
+        return
+    name = __main__.__file__
+    del __main__.__file__
+    try:
+        yield
+    finally:
+        __main__.__file__ = name
+
+
 class _Slot:
     """One process at a time, with at most one job."""
 
@@ -142,7 +159,8 @@ class _Slot:
             # notebook. A pool of one process tells whose job it was when it dies.
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(1, context, initializer=_prepare)
-            self.ready = self._pool.submit(probe, self._work)
+            with _importable_main():
+                self.ready = self._pool.submit(probe, self._work)
             self._done = 0
         return self._pool
 
