@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import asdfits
@@ -430,3 +431,9 @@ def test_failures_and_attempts_on_a_cluster(
         bulk.map(Elsewhere(), source, out, suffix="c", client=client)
     with pytest.raises(ValueError, match="another input"):
         bulk.map(steps.double, iter(names_in_full(source)), out, name=lambda _: "x", client=client)
+
+
+def test_lazy_arrays_are_computed_on_a_cluster(client: Any, source: Path) -> None:
+    stacked = bulk.stack(source)
+    wanted = [asdfits.open(path).data for path in names_in_full(source)]
+    assert np.array_equal(client.compute(stacked).result(), np.array(wanted))
