@@ -449,6 +449,80 @@ class DataModel(Tree):
                         entered.add(id(value))
                         waiting.append(value)
 
+    # -- looking -----------------------------------------------------------------------------
+
+    def plot(
+        self,
+        ax: Any = None,
+        path: str | None = None,
+        *,
+        stretch: str = "asinh",
+        cmap: str | None = None,
+        section: tuple[slice | int, ...] = (),
+        axes: str = "auto",
+        most: int = 12,
+        size: tuple[int, int] = (1000, 800),
+    ) -> Any:
+        """Draw what the model holds: an image, a cube, a ramp, slits or spectra; needs matplotlib.
+
+        No window is opened and pyplot is not touched. A large image is read strip by strip and drawn
+        as means of blocks; pixels with DO_NOT_USE do not count and are grey.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw the main part. Without it a figure is made, with colour bar, WCS axes or
+            wavelengths, and the line that goes with a cube.
+        path : str, optional
+            Dotted path of an array, a table of a spectrum or a list: ``err``, ``slits.3.data``.
+        stretch : {'asinh', 'zscale', 'linear'}
+            How values become colours.
+        cmap : str, optional
+            A colour map of matplotlib.
+        section : tuple of slice or int
+            The part of an image that is drawn, for its last axes: ``numpy.s_[100:200, 50:150]``.
+        axes : {'auto', 'fits', 'gwcs', 'pixel'}
+            What the axes of an image say: the FITS WCS of the header (astropy), the WCS of the tree
+            (gwcs), or pixels. ``auto`` takes the first that is there; the picture says which.
+        most : int
+            How many slits or spectra are drawn at most.
+        size : tuple of int
+            Width and height of the figure in pixels.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or matplotlib.axes.Axes
+            The figure, or `ax`.
+
+        Raises
+        ------
+        MissingExtraError
+            matplotlib is not installed: ``pip install 'asdfits[plot]'``.
+        KeyError
+            There is nothing to draw at `path`.
+        ValueError
+            A stretch, colour map, section or kind of axes that there is not.
+        """
+        from ..look.draw import plot  # matplotlib is an extra
+
+        return plot(
+            self,
+            ax,
+            path,
+            stretch=stretch,
+            cmap=cmap,
+            section=section,
+            axes=axes,
+            most=most,
+            size=size,
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the model as a notebook shows it."""
+        from ..look.notebook import notebook_html  # most models are never shown
+
+        return notebook_html(self)
+
     # -- FITS --------------------------------------------------------------------------------
 
     @property
