@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import asdf_in_fits, bulk, catalogue, products, stdatamodels
+    from . import asdf_in_fits, bulk, catalogue, look, products, stdatamodels
     from .catalogue import scan, scan_batches
     from .checks import Finding, verify
     from .compare import Difference, diff
@@ -59,6 +59,7 @@ __all__ = [
     "catalogue",
     "diff",
     "from_stdatamodels",
+    "look",
     "model_class",
     "native",
     "open",
@@ -108,7 +109,7 @@ _ROOMS = {
 }
 
 # Rooms that are asked for as a whole; the last ones came with the package before.
-_WHOLE = frozenset({"asdf_in_fits", "bulk", "catalogue", "products", "stdatamodels"})
+_WHOLE = frozenset({"asdf_in_fits", "bulk", "catalogue", "look", "products", "stdatamodels"})
 _WHOLE |= {"arrays", "errors", "file", "io", "mapping", "models", "overlay"}
 
 

@@ -23,6 +23,7 @@ from .errors import FormatError, MissingExtraError
 from .file import File, is_lazy
 from .io import file_type
 from .io import open as open_product
+from .look import command as look
 from .models import JwstDataModel
 
 __all__ = ["main"]
@@ -158,6 +159,8 @@ def _parser() -> argparse.ArgumentParser:
     scan.set_defaults(run=_scan)
     command.add_arguments(scan)
     add_command(commands)
+
+    look.add_commands(commands)
 
     name = commands.add_parser("name", help="what the names of products say; no file is opened")
     name.add_argument("names", nargs="+", metavar="NAME")

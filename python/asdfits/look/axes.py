@@ -81,7 +81,9 @@ def sky(model: DataModel, image: Image, choice: str = "auto") -> Sky:
         return Sky(None, "axes: pixels")
     if image.dispersed:
         if choice != "auto":
-            raise ValueError(f"{image.path} is a spectral image; its pixels have no place on the sky")
+            raise ValueError(
+                f"{image.path} is a spectral image; its pixels have no place on the sky"
+            )
         return Sky(None, "axes: pixels (spectral image)")
     if find_spec("astropy") is None:
         if choice != "auto":
@@ -162,7 +164,9 @@ def _gwcs(model: DataModel, image: Image) -> Any:
         return value
     try:
         if (value.pixel_n_dim, value.world_n_dim) != (2, 2):
-            return f"meta.wcs has {value.pixel_n_dim} axes of pixels, {value.world_n_dim} of the world"
+            return (
+                f"meta.wcs has {value.pixel_n_dim} axes of pixels, {value.world_n_dim} of the world"
+            )
         kinds = list(value.world_axis_physical_types)
         if kinds != ["pos.eq.ra", "pos.eq.dec"]:
             return "meta.wcs gives no place on the sky"
@@ -210,8 +214,10 @@ def wavelengths(model: DataModel, image: Image, window: Window) -> Wavelengths |
             lines.append(section[rows.start : rows.stop, middle[1]])
             grid = np.empty((0, 0))
             return _along(
-                [(np.arange(part.start, part.stop), np.asarray(line, float)) for part, line in
-                 zip((columns, rows), lines, strict=True)]
+                [
+                    (np.arange(part.start, part.stop), np.asarray(line, float))
+                    for part, line in zip((columns, rows), lines, strict=True)
+                ]
             )
     value = _made_wcs(model, f"{head}{dot}meta.wcs")
     if isinstance(value, str) or grid.size:

@@ -101,7 +101,7 @@ def _count(text: str) -> int:
 
 
 def _preview(options: argparse.Namespace) -> int:
-    from .preview import check_free, picture_name, preview, sheet  # matplotlib is slow to start
+    from .pictures import check_free, picture_name, preview, sheet  # matplotlib is slow to start
 
     words = {
         name: getattr(options, name)
@@ -150,12 +150,10 @@ def _complain(path: str, error: Exception) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from .report import report
+    from .page import report
 
     target: Any = _stdout() if options.output == _STDOUT else options.output
-    made = report(
-        options.file, target, picture=not options.no_picture, overwrite=options.overwrite
-    )
+    made = report(options.file, target, picture=not options.no_picture, overwrite=options.overwrite)
     if made.name and options.output is None:
         print(made.name)
     if made.fault is not None:

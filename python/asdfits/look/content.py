@@ -255,7 +255,8 @@ def _image(model: DataModel, path: str) -> Image | None:
     if section.ndim < 2 or section.dtype.names or section.dtype.kind not in "iufb":
         return None
     head, dot, name = path.rpartition(".")
-    kind, flags = "values", []
+    kind = "values"
+    flags: list[Section] = []
     if name in _FLAGS or name.endswith("dq"):
         kind = "flags"
     else:
@@ -316,7 +317,7 @@ def _along(model: DataModel, section: Section) -> str:
 
 def _slits(model: DataModel, name: str, most: int) -> Content:
     count = _length(model, name)
-    shown = []
+    shown: list[Image] = []
     for number in range(count):
         if len(shown) == most:
             break
@@ -393,12 +394,14 @@ def _in_time(model: DataModel, places: list[str]) -> bool:
         return False
     path = f"{places[0]}.spec_table"
     table = None if _held(model, path) is None else model[path]
-    column = _column(table, "") if isinstance(table, Table) else None
+    if not isinstance(table, Table):
+        return len(places) > 1
+    column = _column(table, "")
     return len(places) > 1 or (column is not None and np.asarray(table[column]).ndim > 1)
 
 
 def _spread(count: int, most: int) -> set[int]:
-    """Numbers below `count`, at most `most` of them, evenly spread, the first and the last among them."""
+    """Numbers below `count`, at most `most`, evenly spread, the first and the last among them."""
     return {int(n) for n in np.linspace(0, count - 1, min(count, most)).round()} if count else set()
 
 
@@ -434,9 +437,7 @@ def _rows(
     error = next(
         (
             names[each]
-            for each in (
-                ("FLUX_ERROR", "ERROR") if column.upper() == "FLUX" else ("SB_ERROR",)
-            )
+            for each in (("FLUX_ERROR", "ERROR") if column.upper() == "FLUX" else ("SB_ERROR",))
             if each in names
         ),
         None,

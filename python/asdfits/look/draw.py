@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import math
-import os
+import textwrap
 from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
 
-from ..errors import MissingExtraError
 from ..models import DataModel
 from . import reduced
 from .axes import Sky, Wavelengths, cube_waves, sky, wavelengths
-from .content import Content, Image, Nothing, Slits, Spectra, Spectrum, content, text
+from .canvas import (
+    UNITS,
+    colormap,
+    counted,
+    figure_of,
+    library,
+    note,
+    short,
+    title,
+    words,
+    writable,
+)
+from .content import Content, Image, Nothing, Slits, Spectra, content
+from .curves import lines, spectra_figure
 from .scale import Scale, scale_of
 
-__all__ = ["draw", "figure_of", "plot"]
+__all__ = ["draw", "plot"]
 
 Key = tuple[slice | int, ...]
 
-_DPI: Final = 100
-
-# Pixels along a side of a picture.
-_LEAST: Final = 200
-_MOST: Final = 20000
-
 _GREY: Final = "#8a8a8a"
 _COLOURS: Final = "viridis"
-
-# Spectra that share one pair of axes; more of them get axes of their own.
-_TOGETHER: Final = 6
-
-_UNITS: Final = {"um": "µm", "micron": "µm", "Angstrom": "Å"}
 
 
 def plot(
@@ -63,52 +64,6 @@ def draw(model: DataModel, figure: Any, shown: Content, **options: Any) -> None:
     _Artist(_Options(model, **options)).whole(figure, shown)
 
 
-def figure_of(size: tuple[int, int]) -> Any:
-    """Return an empty figure of a width and a height in pixels, which shows itself in notebooks."""
-    width, height = size
-    if not (_LEAST <= width <= _MOST and _LEAST <= height <= _MOST):
-        raise ValueError(f"found a size of {width}x{height}, expected {_LEAST} to {_MOST} pixels a side")
-    picture = _picture_class()
-    return picture(figsize=(width / _DPI, height / _DPI), dpi=_DPI, layout="constrained")
-
-
-def library(name: str) -> Any:
-    """Return a module of matplotlib.
-
-    Raises
-    ------
-    MissingExtraError
-        It is not installed.
-    """
-    try:
-        return import_module(f"matplotlib.{name}")
-    except ImportError as error:
-        raise MissingExtraError(
-            "pictures need matplotlib: pip install 'asdfits[plot]'"
-        ) from error
-
-
-def _picture_class() -> Any:
-    agg = library("backends.backend_agg")
-    base = library("figure").Figure
-
-    class Picture(base):  # type: ignore[misc, valid-type]
-        """A figure with a canvas that has no window."""
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            agg.FigureCanvasAgg(self)
-
-        def _repr_png_(self) -> bytes:
-            import io
-
-            file = io.BytesIO()
-            self.savefig(file, format="png")
-            return file.getvalue()
-
-    return Picture
-
-
 class _Options:
     """How a model is drawn."""
 
@@ -122,9 +77,7 @@ class _Options:
         size: tuple[int, int] = (1000, 800),
     ) -> None:
         scale_of([], stretch)  # says what is wrong with its name
-        maps = import_module("matplotlib").colormaps
-        if cmap is not None and cmap not in maps:
-            raise ValueError(f"matplotlib has no colour map {cmap!r}")
+        colormap(cmap or _COLOURS)
         self.model = model
         self.stretch = stretch
         self.cmap = cmap or _COLOURS
@@ -137,19 +90,25 @@ class _Artist:
     def __init__(self, options: _Options) -> None:
         self.options = options
         self.model = options.model
-        self.small = options.size[0] < 500
+        self.small = options.size[0] < 600
 
     # -- a whole figure ----------------------------------------------------------------------
 
     def whole(self, figure: Any, shown: Content) -> None:
         """Draw onto an empty figure, with a title."""
-        figure.suptitle(title(self.model), fontsize="small" if self.small else "medium")
+        wide = self.options.size[0]
+        figure.suptitle(
+            title(self.model, wide // (6 if self.small else 9)),
+            fontsize="x-small" if self.small else "medium",
+        )
         if isinstance(shown, Image) and 0 not in shown.values.shape:
             self._image_figure(figure, shown)
         elif isinstance(shown, Slits):
             self._slits(figure, shown)
         elif isinstance(shown, Spectra):
-            self._spectra_figure(figure, shown)
+            if self.options.section:
+                raise ValueError("found a section; it is for images, and these are spectra")
+            spectra_figure(figure, shown, self.options.cmap)
         else:
             words(figure.subplots(), _nothing(shown))
 
@@ -165,7 +124,7 @@ class _Artist:
             ax.set_title("", loc="left")
             ax.set_title(f"{title(self.model)}\n{name}", fontsize="medium")
         elif isinstance(shown, Spectra):
-            self._lines(ax, shown)
+            lines(ax, shown)
             ax.set_title("", loc="left")
             ax.set_title(title(self.model), fontsize="medium")
         else:
@@ -197,7 +156,7 @@ class _Artist:
             count = window[1].stop - window[1].start
             integration = window[0].start + 1
             whole = f"integration {integration} of {image.values.shape[0]}"
-            what = f"last group − first, {whole}" if count > 1 else f"only group, {whole}"
+            what = f"last group less first, {whole}" if count > 1 else f"only group, {whole}"
             return shown, what, (numbers, medians)
         lead = "".join(f"[{each.start}]" for each in window[:-2])
         return reduced.plane(image, window, limit), lead, None
@@ -230,7 +189,7 @@ class _Artist:
         what: str,
         more: str = "",
         *,
-        note: bool = True,
+        named: bool = True,
     ) -> Scale | None:
         """Draw pixels, named if there is room for a note; return their scale, None without a value."""
         values = plane.values
@@ -238,7 +197,7 @@ class _Artist:
         left, right, bottom, top = plane.extent
         high, wide = top - bottom, right - left
         thin = max(high, wide) > 4 * min(high, wide)
-        colours = import_module("matplotlib").colormaps[self.options.cmap].with_extremes(bad=_GREY)
+        colours = colormap(self.options.cmap).with_extremes(bad=_GREY)
         common = {"origin": "lower", "extent": plane.extent, "interpolation": "nearest"}
         common["aspect"] = "auto" if thin else "equal"
         if image.kind != "values":
@@ -252,17 +211,20 @@ class _Artist:
             ax.imshow(values, cmap=colours, norm=norm, **common)
         ax.set_xlim(plane.columns.start - 0.5, plane.columns.stop - 0.5)
         ax.set_ylim(plane.rows.start - 0.5, plane.rows.stop - 0.5)
-        if note:
+        if named:
             name = ", ".join(part for part in (image.label, what) if part)
             name += _reduction(image, plane)
             constant = "" if scale is None or image.kind != "values" else _constant(values)
             small = "x-small" if self.small else "small"
-            ax.set_title(writable(f"{name}{constant}{more}"), fontsize=small, loc="left")
+            said = writable(f"{name}{constant}{more}")
+            if self.small:
+                said = "\n".join(textwrap.wrap(said, self.options.size[0] // 9))
+            ax.set_title(said, fontsize=small, loc="left")
         if scale is None:
             say = "no value: every pixel is\nNaN or flagged DO_NOT_USE"
             ax.text(
-                0.5, 0.5, say if note else "no value", transform=ax.transAxes, ha="center",
-                va="center", wrap=True, fontsize="medium" if note else "x-small",
+                0.5, 0.5, say if named else "no value", transform=ax.transAxes, ha="center",
+                va="center", wrap=True, fontsize="medium" if named else "x-small",
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85},
             )  # fmt: skip
         return scale if image.kind == "values" else None
@@ -276,12 +238,16 @@ class _Artist:
         # A mean of flags means nothing: every n-th pixel stands for its block.
         raw = np.asarray(
             image.values[
-                (*index, slice(rows.start, rows.stop, step), slice(columns.start, columns.stop, step))
+                (
+                    *index,
+                    slice(rows.start, rows.stop, step),
+                    slice(columns.start, columns.stop, step),
+                )
             ]
         )
         if image.kind == "labels":
             shown = np.where(raw > 0, raw % 20 + 1, 0)
-            palette = ["black", *import_module("matplotlib").colormaps["tab20"].colors]
+            palette = ["black", *colormap("tab20").colors]
             ax.imshow(shown, cmap=colors.ListedColormap(palette), vmin=0, vmax=20, **common)
             return
         shown = np.where(raw & 1, 2, np.where(raw != 0, 1, 0))
@@ -299,11 +265,13 @@ class _Artist:
     def _bar(self, ax: Any, image: Image, scale: Scale, count: int = 6) -> None:
         """Draw the colours beside the image, with values that are spread evenly along them.
 
-        The bar is inside the image's axes, so that it stays beside an image that does not fill its place.
+        The bar is inside the image's axes: it stays beside an image that does not fill its place.
         """
         size = "x-small" if self.small or count < 6 else "small"
         # Wavelengths may stand on the right side already.
-        left = 1.14 if any(each.yaxis.get_ticks_position() == "right" for each in _twins(ax)) else 1.03
+        left = (
+            1.14 if any(each.yaxis.get_ticks_position() == "right" for each in _twins(ax)) else 1.03
+        )
         beside = ax.inset_axes((left, 0, 0.035, 1))
         bar = ax.figure.colorbar(ax.images[0], cax=beside, extend="both", extendfrac=0.03)
         ticks, names = _ticks(scale, count)
@@ -320,7 +288,9 @@ class _Artist:
             ax.set_ylabel("row [pixel]", fontsize=small)
             ax.tick_params(labelsize=small)
             for axis in (ax.xaxis, ax.yaxis):
-                axis.set_major_locator(library("ticker").MaxNLocator(integer=True, min_n_ticks=1))
+                axis.set_major_locator(
+                    library("ticker").MaxNLocator("auto", integer=True, min_n_ticks=1)
+                )
         if waves is not None and not self.small:
             _wave_axis(ax, waves)
 
@@ -363,9 +333,10 @@ class _Artist:
             self._slit(ax, image, (width // columns, height // rows), len(shown) > 3)
         some = f"the first {len(shown)} of {slits.count} {slits.name}"
         unit = f" [{shown[0].unit}]" if shown[0].unit else ""
-        note = some if len(shown) < slits.count else f"{slits.count} {slits.name}"
+        what = some if len(shown) < slits.count else counted(slits.count, slits.name)
+        limits = "; each in its own limits" if len(shown) > 1 else ""
         figure.supxlabel(
-            writable(f"{note}{unit}; column and row in pixels; each in its own limits"),
+            writable(f"{what}{unit}; column and row in pixels{limits}"),
             fontsize="x-small",
         )
 
@@ -375,171 +346,17 @@ class _Artist:
             plane = reduced.collapsed(image, window, limit).plane
         else:
             plane = reduced.plane(image, window, limit)
-        scale = self._pixels(ax, image, plane, "", note=not many)
+        scale = self._pixels(ax, image, plane, "", named=not many)
         ax.set_aspect("auto")
         waves = wavelengths(self.model, image, window)
-        span = "" if waves is None else f", {min(waves.values):.3g}–{max(waves.values):.3g} µm"
-        name = _short(image.label, 40)
+        span = "" if waves is None else f", {min(waves.values):.3g} to {max(waves.values):.3g} µm"
+        name = short(image.label, 40)
         ax.set_title(writable(f"{name}{span}"), fontsize="x-small" if many else "small", loc="left")
         ax.tick_params(labelsize="xx-small" if many else "x-small")
         if scale is not None and not many:
             self._bar(ax, image, scale, 4)
             if waves is not None and not self.small:
                 _wave_axis(ax, waves, size="x-small")
-
-    # -- spectra -----------------------------------------------------------------------------
-
-    def _spectra_figure(self, figure: Any, spectra: Spectra) -> None:
-        if self.options.section:
-            raise ValueError("found a section; it is for images, and these are spectra")
-        if spectra.in_time:
-            above, below = figure.subplots(2, 1, height_ratios=(3, 1.5))
-            self._in_time(figure, above, below, spectra)
-        elif len(spectra.shown) <= _TOGETHER or _chained(spectra):
-            self._lines(figure.subplots(), spectra)
-        else:
-            self._grid(figure, spectra)
-
-    def _lines(self, ax: Any, spectra: Spectra) -> None:
-        single = len(spectra.shown) == 1
-        for number, each in enumerate(spectra.shown):
-            colour = f"C{number % 10}"
-            self._curve(ax, each, colour, band=len(spectra.shown) <= _TOGETHER)
-        self._spectral_labels(ax, spectra)
-        values = [each.flux for each in spectra.shown]
-        _limits(ax, np.concatenate(values) if values else np.empty(0))
-        if single:
-            label = spectra.shown[0].label
-            label = "" if label == "1" else label
-            ax.set_title(writable(_short(label, 90)), fontsize="small", loc="left")
-        else:
-            ax.legend(fontsize="x-small", ncols=2 if len(spectra.shown) > 6 else 1)
-        if spectra.count > len(spectra.shown):
-            some = f"the first {len(spectra.shown)} of {spectra.count} spectra"
-            ax.set_title(some, fontsize="small", loc="left")
-
-    def _curve(self, ax: Any, each: Spectrum, colour: str, *, band: bool) -> None:
-        wave, flux = each.wavelength, each.flux
-        if band and each.error is not None:
-            good = np.isfinite(flux) & np.isfinite(each.error)
-            ax.fill_between(
-                wave, flux - each.error, flux + each.error, where=good, color=colour, alpha=0.2,
-                linewidth=0, label="_error",
-            )  # fmt: skip
-        # A point between two that do not count would not be seen as a line.
-        good = np.isfinite(flux)
-        alone = good & ~np.concatenate([[False], good[:-1]]) & ~np.concatenate([good[1:], [False]])
-        ax.plot(wave, flux, color=colour, linewidth=0.8, label=writable(_short(each.label, 40)))
-        if alone.any():
-            ax.plot(wave[alone], flux[alone], ".", color=colour, markersize=3, label="_alone")
-
-    def _spectral_labels(self, ax: Any, spectra: Spectra) -> None:
-        unit = _UNITS.get(spectra.wavelength_unit, spectra.wavelength_unit)
-        known = unit != "point"
-        ax.set_xlabel(
-            writable(f"wavelength [{unit}]" if known else "point (the table has no wavelengths)")
-        )
-        name = spectra.column.replace("_", " ").lower()
-        name = {"surf bright": "surface brightness"}.get(name, name)
-        ax.set_ylabel(writable(f"{name} [{spectra.unit}]" if spectra.unit else name))
-        ax.grid(alpha=0.25)
-
-    def _grid(self, figure: Any, spectra: Spectra) -> None:
-        shown = spectra.shown
-        columns = 2 if len(shown) <= 8 else 3
-        axes = figure.subplots(math.ceil(len(shown) / columns), columns, squeeze=False)
-        for ax in axes.flat[len(shown) :]:
-            ax.set_axis_off()
-        for ax, each in zip(axes.flat, shown, strict=False):
-            self._curve(ax, each, "C0", band=True)
-            ax.set_title(writable(_short(each.label, 40)), fontsize="x-small", loc="left")
-            ax.tick_params(labelsize="xx-small")
-            ax.yaxis.get_offset_text().set_fontsize("xx-small")
-            ax.grid(alpha=0.25)
-            _limits(ax, each.flux)
-        unit = _UNITS.get(spectra.wavelength_unit, spectra.wavelength_unit)
-        wave = f"wavelength [{unit}]" if unit != "point" else "point"
-        count = f"the first {len(shown)} of {spectra.count} spectra; " if (
-            spectra.count > len(shown)
-        ) else ""
-        figure.supxlabel(writable(f"{count}{wave}"), fontsize="small")
-        name = spectra.column.replace("_", " ").lower()
-        figure.supylabel(
-            writable(f"{name} [{spectra.unit}]" if spectra.unit else name), fontsize="small"
-        )
-
-    def _in_time(self, figure: Any, above: Any, below: Any, spectra: Spectra) -> None:
-        """Draw spectra that follow each other in time, and what each sums up to."""
-        colours = import_module("matplotlib").colormaps[self.options.cmap]
-        numbers = np.array([each.number for each in spectra.shown])
-        norm = library("colors").Normalize(numbers.min(), numbers.max())
-        for each in spectra.shown:
-            above.plot(
-                each.wavelength, each.flux, color=colours(norm(each.number)), linewidth=0.5,
-                label="_spectrum",
-            )  # fmt: skip
-        self._spectral_labels(above, spectra)
-        _limits(above, np.concatenate([each.flux for each in spectra.shown]))
-        bar = figure.colorbar(library("cm").ScalarMappable(norm, colours), ax=above, pad=0.01)
-        bar.set_label("integration", fontsize="small")
-        bar.ax.yaxis.set_major_locator(library("ticker").MaxNLocator(integer=True))
-        some = f"{len(spectra.shown)} of {spectra.count} integrations"
-        above.set_title(some, fontsize="small", loc="left")
-        white = np.array([_nanmean(each.flux) for each in spectra.shown])
-        below.plot(numbers, white, ".-", linewidth=0.6, color="#2a6f97")
-        below.set_xlabel("integration")
-        below.set_ylabel(writable(f"mean\n[{spectra.unit}]" if spectra.unit else "mean", lines=True))
-        below.xaxis.set_major_locator(library("ticker").MaxNLocator(integer=True))
-        below.grid(alpha=0.25)
-        if not np.isfinite(white).any():
-            note(below, "no value")
-
-
-def title(model: DataModel) -> str:
-    """Return target, instrument, optics and file, as far as they are known."""
-    target = text(model, "meta.target.catalog_name") or text(model, "meta.target.proposer_name")
-    instrument = [
-        text(model, f"meta.instrument.{name}")
-        for name in ("name", "detector", "channel", "band", "filter", "pupil", "grating")
-    ]
-    words = [
-        word for word in instrument if word and word not in ("N/A", "ANY", "CLEAR", "MULTIPLE")
-    ]
-    file = os.path.basename(text(model, "meta.filename"))
-    if not file and model._file is not None:
-        file = os.path.basename(model._file.path)
-    parts = [_short(target, 40), " ".join(dict.fromkeys(words)), file or type(model).__name__]
-    joined = " · ".join(part for part in parts if part)
-    return writable(f"{' · '.join(p for p in parts[:2] if p)}\n{parts[2]}" if len(joined) > 70
-                    else joined, lines=True)  # fmt: skip
-
-
-def writable(words: str, *, lines: bool = False) -> str:
-    """Return text that matplotlib takes as it is: no formulas, no characters that its font lacks."""
-    words = "\n".join(" ".join(line.split()) for line in words.split("\n"))
-    if not lines:
-        words = words.replace("\n", " ")
-    manager = library("font_manager")
-    font = manager.get_font(manager.findfont("DejaVu Sans"))
-    kept = "".join(c if c == "\n" or font.get_char_index(ord(c)) else "?" for c in words)
-    return kept.replace("$", r"\$")
-
-
-def words(ax: Any, lines: list[str]) -> None:
-    """Say something where there is nothing to draw."""
-    ax.set_axis_off()
-    import textwrap
-
-    folded = [part for line in lines for part in (textwrap.wrap(line, 70) or [""])]
-    ax.text(
-        0.5, 0.5, writable("\n".join(folded[:30]), lines=True), transform=ax.transAxes, ha="center",
-        va="center",
-    )  # fmt: skip
-
-
-def note(ax: Any, what: str) -> None:
-    """Say something in the middle of axes."""
-    ax.text(0.5, 0.5, what, transform=ax.transAxes, ha="center", va="center")
 
 
 def _nothing(shown: Content) -> list[str]:
@@ -549,36 +366,8 @@ def _nothing(shown: Content) -> list[str]:
     return [f"{shown.path} has no pixels: its shape is {shown.values.shape}"]
 
 
-def _short(words: str, most: int) -> str:
-    return words if len(words) <= most else words[: most - 1] + "…"
-
-
-def _reduction(image: Image, plane: reduced.Plane) -> str:
-    """How pixels of the image became those of the picture."""
-    if plane.factor == 1:
-        return ""
-    if image.kind != "values":
-        return f"; every {_nth(plane.factor)} pixel"
-    return f"; mean of {plane.factor}×{plane.factor} pixels"
-
-
-def _constant(values: Any) -> str:
-    good = values[np.isfinite(values)]
-    return f"; all are {good[0]:.6g}" if good.size and good.min() == good.max() else ""
-
-
 def _nth(step: int) -> str:
     return {2: "second", 3: "third"}.get(step, f"{step}th")
-
-
-def _nanmean(values: Any) -> float:
-    good = values[np.isfinite(values)]
-    return float(good.mean()) if good.size else math.nan
-
-
-def _twins(ax: Any) -> list[Any]:
-    """Other axes that lie over these."""
-    return [each for each in ax.figure.axes if each is not ax and each.bbox.bounds == ax.bbox.bounds]
 
 
 def _ticks(scale: Scale, count: int = 6) -> tuple[list[float], list[str]]:
@@ -590,6 +379,8 @@ def _ticks(scale: Scale, count: int = 6) -> tuple[list[float], list[str]]:
     found = [value for value in found if scale.low <= value <= scale.high]
     largest = max((abs(value) for value in found), default=0.0)
     places = min(12, max(2, digits + math.floor(math.log10(largest)) + 1)) if largest else 3
+    if largest < 1e6:
+        places = max(places, math.floor(math.log10(largest)) + 1 if largest >= 1 else 1)
     return found, [f"{value:.{places}g}" for value in found]
 
 
@@ -616,46 +407,35 @@ def _wave_axis(ax: Any, waves: Wavelengths, size: str = "small") -> None:
     # Ticks of our own: between pixels and wavelengths lies no line, and outside them nothing.
     low, high = ax.get_xlim() if waves.horizontal else ax.get_ylim()
     ends = to_waves(np.array([low, high]))
-    ticks = library("ticker").MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]).tick_values(
-        float(ends.min()), float(ends.max())
+    ticks = (
+        library("ticker")
+        .MaxNLocator(8, steps=[1, 2, 2.5, 5, 10])
+        .tick_values(float(ends.min()), float(ends.max()))
     )
     ticks = ticks[(ticks >= values[0]) & (ticks <= values[-1])]
     other = ax.twiny() if waves.horizontal else ax.twinx()
     axis = other.xaxis if waves.horizontal else other.yaxis
     (other.set_xlim if waves.horizontal else other.set_ylim)(low, high)
     axis.set_ticks(to_places(ticks), labels=[f"{tick:g}" for tick in ticks], fontsize=size)
-    axis.set_label_text(f"wavelength [{_UNITS.get(waves.unit, waves.unit)}]", fontsize=size)
+    axis.set_label_text(f"wavelength [{UNITS.get(waves.unit, waves.unit)}]", fontsize=size)
 
 
-def _chained(spectra: Spectra) -> bool:
-    """Tell whether spectra follow each other in wavelength rather than lie over each other."""
-    spans = sorted(
-        (float(each.wavelength.min()), float(each.wavelength.max()))
-        for each in spectra.shown
-        if each.wavelength.size
-    )
-    lengths = sum(high - low for low, high in spans)
-    reach = max((high for _, high in spans), default=0.0) - (spans[0][0] if spans else 0.0)
-    return lengths <= 1.5 * reach
+def _reduction(image: Image, plane: reduced.Plane) -> str:
+    """How pixels of the image became those of the picture."""
+    if plane.factor == 1:
+        return ""
+    if image.kind != "values":
+        return f"; every {_nth(plane.factor)} pixel"
+    return f"; mean of {plane.factor}x{plane.factor} pixels"
 
 
-def _limits(ax: Any, values: Any) -> None:
-    """Let a few wild points not flatten the rest, and say how many lie outside."""
+def _constant(values: Any) -> str:
     good = values[np.isfinite(values)]
-    if not good.size:
-        note(ax, "no value: every point is NaN or flagged" if values.size else "no points")
-        return
-    low, left, right, high = (float(v) for v in np.percentile(good, (0, 1, 99, 100)))
-    reach = right - left
-    if reach > 0 and high - low > 20 * reach:
-        bottom, top = max(low, left - reach / 2), min(high, right + reach / 2)
-        outside = int(((good < bottom) | (good > top)).sum())
-        margin = 0.05 * (top - bottom)
-        ax.set_ylim(bottom - margin, top + margin)
-        ax.annotate(
-            f"{outside} points outside", (0.99, 0.97), xycoords="axes fraction", ha="right",
-            va="top", fontsize="x-small",
-        )  # fmt: skip
-    elif high > low:
-        margin = 0.05 * (high - low)
-        ax.set_ylim(low - margin, high + margin)
+    return f"; all are {good[0]:.6g}" if good.size and good.min() == good.max() else ""
+
+
+def _twins(ax: Any) -> list[Any]:
+    """Other axes that lie over these."""
+    return [
+        each for each in ax.figure.axes if each is not ax and each.bbox.bounds == ax.bbox.bounds
+    ]

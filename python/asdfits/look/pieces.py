@@ -15,6 +15,7 @@ from ..models import DataModel
 from ..overlay import Conflict
 from ..section import Section
 from . import reduced
+from .canvas import counted
 from .content import Image, Slits, Spectra, _held, content, text
 from .png import coloured, png
 from .scale import scale_of
@@ -84,7 +85,9 @@ def hdu_table(file: File, most: int) -> str:
             except FormatError:
                 shape = "?"
         rows.append((hdu.index, hdu.name, hdu.version, hdu.kind, shape, f"{hdu.data_len:,}"))
-    caption = f"{len(hdus):,} HDUs" if len(hdus) <= most else f"{most} of {len(hdus):,} HDUs"
+    caption = counted(len(hdus), "HDUs")
+    if len(hdus) > most:
+        caption = f"the first {most} of {caption}"
     return table(caption, ("no.", "name", "version", "kind", "shape", "bytes of data"), rows)
 
 
@@ -96,7 +99,7 @@ def conflict_table(conflicts: Sequence[Conflict], most: int = 200) -> str:
         for each in conflicts[:most]
     ]  # fmt: skip
     some = f"{most} of " if len(conflicts) > most else ""
-    caption = f"{some}{len(conflicts):,} places where headers and tree disagree"
+    caption = f"{some}{counted(len(conflicts), 'places')} where headers and tree disagree"
     return table(caption, ("path", "card", "header", "tree"), rows)
 
 

@@ -39,7 +39,9 @@ class Scale:
         x = np.asarray(values, float) - self.low
         if self.soft is None:
             return np.asarray(x / (self.high - self.low))
-        return np.asarray(np.arcsinh(x / self.soft) / np.arcsinh((self.high - self.low) / self.soft))
+        return np.asarray(
+            np.arcsinh(x / self.soft) / np.arcsinh((self.high - self.low) / self.soft)
+        )
 
     def inverse(self, brightness: Any) -> Array:
         """Return the values of a brightness."""
@@ -58,8 +60,9 @@ def scale_of(values: Any, stretch: str = "asinh") -> Scale | None:
     values : array_like
         Pixels; NaN does not count.
     stretch : {'asinh', 'zscale', 'linear'}
-        ``asinh``: from the 0.5th to the 99.9th percentile (a higher one of small images), straight within some deviations of the
-        background. ``zscale``: as display programs have it. ``linear``: from the 0.5th to the 99.5th.
+        ``asinh``: from the 0.5th to the 99.9th percentile, a higher one of small images; straight
+        within some deviations of the background. ``zscale``: as display programs have it.
+        ``linear``: from the 0.5th to the 99.5th.
     """
     if stretch not in STRETCHES:
         raise ValueError(f"found the stretch {stretch!r}, expected one of {', '.join(STRETCHES)}")

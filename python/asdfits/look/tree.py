@@ -1,4 +1,4 @@
-"""A tree as nested HTML lists, bounded whatever its size, nothing made but the branches that are shown."""
+"""A tree as nested HTML lists of bounded size; only the branches that are shown are made."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def escaped(value: object, most: int | None = None) -> str:
     text = str(value)
     if most is not None and len(text) > most:
         text = text[: most - 1] + "…"
-    text = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    text = "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
     return html.escape(text, quote=True)
 
 
@@ -73,9 +75,7 @@ def html_tree(
         How many levels are open at first.
     """
     marked = dict(conflicts or {})
-    within = {
-        path[:place] for path in marked for place in range(len(path)) if path[place] == "."
-    }
+    within = {path[:place] for path in marked for place in range(len(path)) if path[place] == "."}
     budget = _Budget(rows, items, depth, text, marked, frozenset(within), paths)
     return "".join(_list(tree, "", 0, opened, budget))
 
@@ -104,9 +104,7 @@ def _join(path: str, key: Any) -> str:
     return f"{path}.{key}" if path else str(key)
 
 
-def _entry(
-    node: Any, key: Any, path: str, level: int, opened: int, budget: _Budget
-) -> list[str]:
+def _entry(node: Any, key: Any, path: str, level: int, opened: int, budget: _Budget) -> list[str]:
     name = escaped(f"[{key}]" if isinstance(node, list) else key, 80)
     where = f' data-path="{escaped(path, 300)}"' if budget.paths else ""
     try:
@@ -115,7 +113,9 @@ def _entry(
         return [f'<li{where}><span class="key">{name}</span> <em>{escaped(error, 200)}</em></li>']
     if isinstance(value, (dict, list)) and value:
         if id(value) in budget.seen or level >= budget.depth:
-            return [f'<li{where}><span class="key">{name}</span> <em>{len(value):,} inside</em></li>']
+            return [
+                f'<li{where}><span class="key">{name}</span> <em>{len(value):,} inside</em></li>'
+            ]
         budget.seen.add(id(value))
         inner = _list(value, path, level + 1, opened, budget)
         budget.seen.discard(id(value))
@@ -126,7 +126,9 @@ def _entry(
             *inner,
             "</details></li>",
         ]
-    line = f'<span class="key">{name}</span> <span class="value">{_value(value, budget.text)}</span>'
+    line = (
+        f'<span class="key">{name}</span> <span class="value">{_value(value, budget.text)}</span>'
+    )
     conflict = budget.conflicts.get(path)
     if conflict is None:
         return [f"<li{where}>{line}</li>"]

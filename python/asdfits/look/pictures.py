@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import math
 import os
 import tempfile
@@ -15,7 +14,7 @@ import numpy as np
 
 from ..errors import FormatError
 from ..io import open as open_product
-from . import draw
+from . import canvas, draw
 from .content import content
 from .png import png
 
@@ -124,8 +123,8 @@ def sheet(
             figure = _figure(path, array, tile, **options)
         except (OSError, FormatError, ValueError, LookupError) as error:
             errors[os.fspath(path)] = error
-            figure = draw.figure_of(tile)
-            draw.words(figure.subplots(), [os.path.basename(path), str(error)])
+            figure = canvas.figure_of(tile)
+            canvas.words(figure.subplots(), [os.path.basename(path), str(error)])
         with _quiet():
             figure.canvas.draw()
         pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
@@ -175,15 +174,17 @@ def _figure(
 ) -> Any:
     with open_product(path) as model:
         shown = content(model, array, most=most)
-        figure = draw.figure_of(size)
+        figure = canvas.figure_of(size)
         draw.draw(model, figure, shown, size=size, **options)
         return figure
 
 
 def _check_kind(name: str, kind: str) -> None:
-    known = draw.library("backends.backend_agg").FigureCanvasAgg.get_supported_filetypes()
+    known = canvas.library("backends.backend_agg").FigureCanvasAgg.get_supported_filetypes()
     if kind not in known:
-        raise ValueError(f"{name}: found another ending, expected one of {', '.join(sorted(known))}")
+        raise ValueError(
+            f"{name}: found another ending, expected one of {', '.join(sorted(known))}"
+        )
 
 
 def _quiet() -> warnings.catch_warnings[None]:
