@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -77,7 +78,9 @@ class Page:
 
     def run(self, script: str) -> Any:
         """Return what a script of the page gives."""
-        found = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        found = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in found:
             raise RuntimeError(found["exceptionDetails"])
         return found["result"].get("value")
@@ -86,7 +89,9 @@ class Page:
         """Press a key and let it go."""
         common = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": 8 * shift}
         more = {} if text is None else {"text": text}
-        self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **common, **more)
+        self.call(
+            "Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **common, **more
+        )
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def scheme(self, name: str) -> None:
@@ -130,19 +135,30 @@ class Page:
         return found
 
 
+# Chromium reads from descriptor 3 and writes to 4, whatever they are here.
+_PLACED = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(each), fcntl.F_DUPFD, 100) for each in sys.argv[1:3]]
+for place, end in enumerate(ends, 3):
+    os.dup2(end, place)
+    os.close(end)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
 @contextmanager
 def browser(profile: Path) -> Iterator[Page]:
     """A browser with one page; its files are kept in the folder `profile`."""
     path = program()
     assert path is not None
-    # Chromium reads from descriptor 3 and writes to 4; they are put there after the fork.
     ours_in, its_out = os.pipe()
     its_in, ours_out = os.pipe()
     command = [
-        "sh",
+        sys.executable,
         "-c",
-        f'exec 3<&{its_in} 4>&{its_out}; exec "$@"',
-        "sh",
+        _PLACED,
+        str(its_in),
+        str(its_out),
         path,
         "--headless",
         "--no-sandbox",

@@ -13,7 +13,7 @@ import numpy as np
 from ..file import is_lazy
 from ..models import DataModel
 from ..models.nodes import unwrap
-from .content import Image, Window, _held, text
+from .content import Image, Window, held, text
 
 __all__ = ["AXES", "Sky", "Wavelengths", "sky", "wavelengths"]
 
@@ -132,7 +132,7 @@ def fits_cards(model: DataModel, image: Image) -> dict[str, Any]:
     if head and not head.startswith("extra_fits"):
         return {}
     cards: dict[str, Any] = {}
-    value = _held(model, image.path)
+    value = held(model, image.path)
     link = value.owner.link_of(value) if getattr(value, "owner", None) is not None else value
     if hasattr(link, "file") and hasattr(link, "index"):
         stored = link.file.product.values(link.index)
@@ -146,7 +146,7 @@ def fits_cards(model: DataModel, image: Image) -> dict[str, Any]:
             return cards
     for row in model._model.keywords:
         if row.dotted.startswith("meta.wcsinfo.") and _is_wcs(row.keyword):
-            value = _held(model, row.dotted)
+            value = held(model, row.dotted)
             if isinstance(value, (str, int, float)) and not is_lazy(value):
                 cards[row.keyword] = value
     return cards
@@ -178,7 +178,7 @@ def _gwcs(model: DataModel, image: Image) -> Any:
 
 
 def _made_wcs(model: DataModel, path: str) -> Any:
-    if _held(model, path) is None:
+    if held(model, path) is None:
         return f"no {path}"
     if find_spec("gwcs") is None or find_spec("asdf") is None:
         return "gwcs is not installed: pip install 'asdfits[wcs]'"
@@ -205,7 +205,7 @@ def wavelengths(model: DataModel, image: Image, window: Window) -> Wavelengths |
     path = f"{head}{dot}wavelength"
     across = [_places(columns), _places(rows)]
     middle = [(rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2]
-    if _held(model, path) is not None:
+    if held(model, path) is not None:
         section = model.section(path)
         shape = image.values.shape[-2:]
         if section.shape == shape:
@@ -263,7 +263,7 @@ def _along(lines: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]) -> Wa
 
 def cube_waves(model: DataModel, count: int) -> np.ndarray[Any, Any] | None:
     """Return the wavelength of each plane of a cube, in microns; None where it is not told."""
-    if _held(model, "wavetable") is not None:
+    if held(model, "wavetable") is not None:
         found = _wave_table(model)
         if found is not None and found.size == count:
             return found

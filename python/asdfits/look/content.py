@@ -16,7 +16,18 @@ from ..models.defaults import DefaultArray
 from ..models.nodes import unwrap
 from ..section import Section
 
-__all__ = ["Content", "Image", "Nothing", "Slits", "Spectra", "Spectrum", "Window", "content"]
+__all__ = [
+    "Content",
+    "Image",
+    "Nothing",
+    "Slits",
+    "Spectra",
+    "Spectrum",
+    "Window",
+    "content",
+    "held",
+    "text",
+]
 
 # Lists whose items have an image each.
 _LISTS: Final = ("slits", "exposures")
@@ -26,6 +37,9 @@ _FLAGS: Final = ("dq", "groupdq", "pixeldq")
 
 # Numbers that name things: they have no order.
 _LABELS: Final = ("SegmentationMapModel",)
+
+# Models whose images of three axes are integrations.
+_INTEGRATIONS: Final = ("CubeModel", "SlitModel", "SlitDataModel", "GuiderCalModel")
 
 # What light has been spread out on the detector, so that a pixel has no place on the sky.
 _DISPERSED: Final = re.compile(
@@ -163,7 +177,7 @@ def content(model: DataModel, path: str | None = None, *, most: int = 12) -> Con
             return _slits(model, name, most)
     if _length(model, "spec"):
         return _spectra(model, [f"spec.{n}" for n in range(_length(model, "spec"))], most)
-    if _held(model, "spec_table") is not None:
+    if held(model, "spec_table") is not None:
         return _spectra(model, [""], most)
     for place in _places(model):
         found = _image(model, place)
@@ -187,12 +201,12 @@ def text(model: DataModel, path: str) -> str:
 
 
 def _length(model: DataModel, name: str) -> int:
-    value = _held(model, name)
+    value = held(model, name)
     return len(value) if isinstance(value, list) else 0
 
 
-def _held(model: DataModel, path: str) -> Any:
-    """What the tree holds at a path, arrays unmade; None where it holds nothing."""
+def held(model: DataModel, path: str) -> Any:
+    """Return what the tree holds at a path, arrays unmade; None where it holds nothing."""
     head, _, last = path.rpartition(".")
     try:
         node = unwrap(model[head] if head else model)
@@ -216,13 +230,13 @@ def _places(model: DataModel) -> Iterator[str]:
     for name in names:
         if name not in ("meta", "history", "asdf_library", "extra_fits"):
             yield name
-    extra = _held(model, "extra_fits")
+    extra = held(model, "extra_fits")
     for name in extra if isinstance(extra, dict) else ():
         yield f"extra_fits.{name}.data"
 
 
 def _at(model: DataModel, path: str, most: int) -> Content:
-    value = _held(model, path)
+    value = held(model, path)
     if isinstance(value, list) and path in _LISTS:
         return _slits(model, path, most)
     if isinstance(value, list) and path.rpartition(".")[2] == "spec":
@@ -231,9 +245,9 @@ def _at(model: DataModel, path: str, most: int) -> Content:
     if found is not None:
         return found
     if isinstance(unwrap(model[path]), dict):
-        if _held(model, f"{path}.spec_table") is not None:
+        if held(model, f"{path}.spec_table") is not None:
             return _spectra(model, [path], most)
-        if _held(model, f"{path}.data") is not None:
+        if held(model, f"{path}.data") is not None:
             return _at(model, f"{path}.data", most)
     table = model[path]
     if isinstance(table, Table) and table.dtype.names:
@@ -245,7 +259,7 @@ def _at(model: DataModel, path: str, most: int) -> Content:
 
 def _image(model: DataModel, path: str) -> Image | None:
     """The image at a path; None where there is something else."""
-    value = _held(model, path)
+    value = held(model, path)
     if value is None or isinstance(value, (dict, list, str, int, float)):
         return None
     try:
@@ -263,7 +277,7 @@ def _image(model: DataModel, path: str) -> Image | None:
         flags = [
             found
             for each in _FLAGS
-            if _held(model, f"{head}{dot}{each}") is not None
+            if held(model, f"{head}{dot}{each}") is not None
             for found in [model.section(f"{head}{dot}{each}")]
             if found.dtype.kind in "iu" and section.shape[-found.ndim or None :] == found.shape
         ]
@@ -290,7 +304,7 @@ def _unit(model: DataModel, head: str, dot: str, name: str) -> str:
         found = text(model, place)
         if found:
             return found
-    value = _held(model, f"{head}{dot}{name}")
+    value = held(model, f"{head}{dot}{name}")
     made = getattr(value, "owner", None)
     link = made.link_of(value) if made is not None else value
     if hasattr(link, "file") and hasattr(link, "index"):
@@ -303,14 +317,14 @@ def _cube_of_waves(model: DataModel) -> bool:
 
 
 def _along(model: DataModel, section: Section) -> str:
-    if section.ndim == 4:
-        return "group"
-    if section.ndim != 3:
-        return "" if section.ndim == 2 else "plane"
-    if _cube_of_waves(model):
-        return "wavelength"
     name = type(model).__name__
-    if name in ("CubeModel", "SlitModel", "SlitDataModel", "GuiderCalModel"):
+    if section.ndim == 2:
+        return ""
+    if section.ndim == 4 and ("Ramp" in name or name in ("Level1bModel", "GuiderRawModel")):
+        return "group"
+    if section.ndim == 3 and _cube_of_waves(model):
+        return "wavelength"
+    if section.ndim == 3 and name in _INTEGRATIONS:
         return "integration"
     return "plane"
 
@@ -364,7 +378,7 @@ def _spectra(model: DataModel, places: list[str], most: int) -> Content:
             count += 1
             continue
         path = f"{place}.spec_table" if place else "spec_table"
-        if _held(model, path) is None:
+        if held(model, path) is None:
             count += 1
             faults.append(f"{place or 'the model'} has no table")
             continue
@@ -393,7 +407,7 @@ def _in_time(model: DataModel, places: list[str]) -> bool:
     if not places or places == [""]:
         return False
     path = f"{places[0]}.spec_table"
-    table = None if _held(model, path) is None else model[path]
+    table = None if held(model, path) is None else model[path]
     if not isinstance(table, Table):
         return len(places) > 1
     column = _column(table, "")
@@ -487,7 +501,7 @@ def _listing(model: DataModel) -> list[str]:
     """What a model without an image or a spectrum has instead."""
     lines = []
     for name in model._instance:
-        if name in ("meta", "history", "asdf_library") or _held(model, name) is None:
+        if name in ("meta", "history", "asdf_library") or held(model, name) is None:
             continue
         try:
             value = model[name]

@@ -81,7 +81,7 @@ class _Options:
         self.model = model
         self.stretch = stretch
         self.cmap = cmap or _COLOURS
-        self.section = section
+        self.section = section if isinstance(section, tuple) else (section,)
         self.axes = axes
         self.size = size
 

@@ -16,8 +16,8 @@ from ..models import DataModel
 from ..products import classify
 from .canvas import counted
 from .notebook import style
-from .pieces import conflict_table, facts, hdu_table, table, thumbnail
 from .pictures import check_free, picture_name, preview, written
+from .pieces import conflict_table, facts, hdu_table, table, thumbnail
 from .tree import escaped, html_tree
 
 __all__ = ["Made", "report"]

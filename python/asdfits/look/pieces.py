@@ -16,7 +16,7 @@ from ..overlay import Conflict
 from ..section import Section
 from . import reduced
 from .canvas import counted
-from .content import Image, Slits, Spectra, _held, content, text
+from .content import Image, Slits, Spectra, content, held, text
 from .png import coloured, png
 from .scale import scale_of
 from .tree import escaped
@@ -109,7 +109,7 @@ def thumbnail(model: DataModel, size: int = 160) -> str:
     Few pixels are read: every n-th, and of a cube those of a few planes.
     """
     name = model.get_primary_array_name()
-    value = _held(model, name) if name else None
+    value = held(model, name) if name else None
     shape = header_shape(value)
     if shape and not Section.is_image(_linked(value)) and np.prod(shape, dtype=float) > _COSTLY:
         return ""

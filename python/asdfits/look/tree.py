@@ -77,6 +77,7 @@ def html_tree(
     marked = dict(conflicts or {})
     within = {path[:place] for path in marked for place in range(len(path)) if path[place] == "."}
     budget = _Budget(rows, items, depth, text, marked, frozenset(within), paths)
+    budget.seen.add(id(tree))
     return "".join(_list(tree, "", 0, opened, budget))
 
 
