@@ -299,7 +299,7 @@ def test_a_large_image_is_read_in_strips(tmp_path: Path, monkeypatch: pytest.Mon
     assert sum(cuts) == 2 * 3000 * 2500  # pixels and flags, once each
     shown = figure.axes[0].images[0].get_array()
     assert max(shown.shape) <= 500
-    assert shown.max() > 5
+    assert shown.max() > 4
 
 
 def test_memory_does_not_grow_with_the_image(tmp_path: Path) -> None:
