@@ -14,7 +14,21 @@ import asdfits
 from asdfits import sample
 from asdfits.cli import main
 
-COMMANDS = ("info", "tree", "get", "set", "verify", "diff", "convert", "name", "bench", "demo")
+COMMANDS = (
+    "info",
+    "tree",
+    "get",
+    "set",
+    "verify",
+    "diff",
+    "scan",
+    "preview",
+    "report",
+    "convert",
+    "name",
+    "bench",
+    "demo",
+)
 
 
 @pytest.fixture
