@@ -848,6 +848,14 @@ def test_what_cannot_be_done(product: Path, capsys: Capture) -> None:
             run(capsys, product, *words)
 
 
+def test_a_list_of_products_is_none(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "x_asn.json"
+    path.write_text('{"products": [{"name": "a", "members": []}]}')
+    assert run(capsys, path)[0] == 1
+    assert main(["report", str(path)]) == 1
+    assert "a list of products" in capsys.readouterr().err
+
+
 def test_a_picture_that_cannot_be_finished_leaves_nothing(
     product: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,12 +11,11 @@ from typing import Any, BinaryIO, Final
 
 from ..checks import Finding, verify
 from ..errors import FormatError, MissingExtraError
-from ..io import open as open_product
 from ..models import DataModel
 from ..products import classify
 from .canvas import counted
 from .notebook import style
-from .pictures import check_free, picture_name, preview, written
+from .pictures import check_free, opened, picture_name, preview, written
 from .pieces import conflict_table, facts, hdu_table, table, thumbnail
 from .tree import escaped, html_tree
 
@@ -90,7 +89,7 @@ def report(
         check_free(name, overwrite=overwrite)
     fault = None
     try:
-        with open_product(path) as model:
+        with opened(path) as model:
             sections = _sections(model, os.fspath(path), picture=picture)
     except FormatError as error:
         fault = str(error)

@@ -14,11 +14,12 @@ import numpy as np
 
 from ..errors import FormatError
 from ..io import open as open_product
+from ..models import DataModel
 from . import canvas, draw
 from .content import content
 from .png import png
 
-__all__ = ["picture_name", "preview", "sheet", "written"]
+__all__ = ["opened", "picture_name", "preview", "sheet", "written"]
 
 PathLike = str | os.PathLike[str]
 
@@ -164,6 +165,14 @@ def written(name: str, write: Callable[[BinaryIO], object]) -> None:
         os.replace(made, name)
 
 
+def opened(path: PathLike) -> DataModel:
+    """Open one product; ValueError for a list of products."""
+    model = open_product(path)
+    if not isinstance(model, DataModel):
+        raise ValueError(f"{path}: a list of products; what can be looked at are its members")
+    return model
+
+
 def _figure(
     path: PathLike,
     array: str | None,
@@ -172,7 +181,7 @@ def _figure(
     most: int = 12,
     **options: Any,
 ) -> Any:
-    with open_product(path) as model:
+    with opened(path) as model:
         shown = content(model, array, most=most)
         figure = canvas.figure_of(size)
         draw.draw(model, figure, shown, size=size, **options)
