@@ -191,6 +191,14 @@ def test_a_mask_is_shown_as_flags() -> None:
     assert legend == ["no flag (50.0%)", "flagged (25.0%)", "DO_NOT_USE (25.0%)"]
 
 
+def test_flags_of_a_cube_are_those_of_its_first_plane() -> None:
+    model = named(asdfits.CubeModel(data=np.zeros((2, 2, 2), "f4")))
+    model.dq = np.array([[[0, 1], [4, 0]], [[1, 1], [1, 1]]], "u4")
+    figure = drawn(model.plot(path="dq"))
+    assert figure.axes[0].images[0].get_array().tolist() == [[0, 2], [1, 0]]
+    assert "dq, [0]" in titles(figure)
+
+
 def test_a_spectral_image_has_no_place_on_the_sky() -> None:
     model = with_wcs(image())
     model.meta.exposure.type = "NRC_WFSS"
@@ -668,7 +676,7 @@ ODD: dict[str, tuple[Callable[[], Model], str]] = {
     ),
     "cube of one plane": (
         lambda: named(asdfits.IFUCubeModel(data=np.ones((1, 4, 3), "f4"))),
-        "plane 0; all are 1",
+        "plane 1 of 1; all are 1",
     ),
     "one group": (
         lambda: named(asdfits.RampModel(data=np.ones((1, 1, 4, 3), "f4"))),
@@ -957,3 +965,16 @@ def test_ticks_are_told_apart() -> None:
         assert len(places) >= 3
         assert len(set(names)) == len(names)
         assert np.allclose([float(name) for name in names], places, rtol=0.02)
+
+
+def test_wavelengths_of_a_real_slit_come_from_its_wcs(data: Path) -> None:
+    (path,) = data.glob("jwst/*/jw02565-o007_s20115_nirspec_clear-prism_s2d.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = asdfits.open(path)
+    figure = drawn(model.plot())
+    above = next(ax for ax in figure.axes if ax.get_xlabel() == "wavelength [µm]")
+    labels = [float(each.get_text()) for each in above.get_xticklabels()]
+    assert labels == [1, 2, 3, 4, 5]
+    expected = model.meta.wcs(above.get_xticks(), np.full(5, 26.0))[2]
+    assert np.allclose(expected, labels, atol=0.02)

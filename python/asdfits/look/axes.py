@@ -15,7 +15,7 @@ from ..models import DataModel
 from ..models.nodes import unwrap
 from .content import Image, Window, held, text
 
-__all__ = ["AXES", "Sky", "Wavelengths", "sky", "wavelengths"]
+__all__ = ["AXES", "Sky", "Wavelengths", "cube_waves", "sky", "wavelengths"]
 
 AXES: Final = ("auto", "fits", "gwcs", "pixel")
 """auto takes the FITS WCS of the header, else gwcs from meta.wcs, else pixels."""
@@ -103,7 +103,7 @@ def sky(model: DataModel, image: Image, choice: str = "auto") -> Sky:
 
 def _fits(model: DataModel, image: Image) -> Any:
     """The WCS of the header; a text that says why there is none."""
-    cards = fits_cards(model, image)
+    cards = _cards(model, image)
     if not (
         str(cards.get("CTYPE1", "")).startswith("RA--")
         and str(cards.get("CTYPE2", "")).startswith("DEC-")
@@ -126,8 +126,8 @@ def _fits(model: DataModel, image: Image) -> Any:
     return wcs if np.isfinite([lon, lat]).all() else "the WCS of the header gives no place"
 
 
-def fits_cards(model: DataModel, image: Image) -> dict[str, Any]:
-    """Return the WCS as keyword -> value: that of the model, and its distortion from the header."""
+def _cards(model: DataModel, image: Image) -> dict[str, Any]:
+    """The WCS as keyword -> value: that of the model, and its distortion from the header."""
     head, _, _ = image.path.rpartition(".")
     if head and not head.startswith("extra_fits"):
         return {}
@@ -201,39 +201,38 @@ def wavelengths(model: DataModel, image: Image, window: Window) -> Wavelengths |
         return None
     head, dot, _ = image.path.rpartition(".")
     rows, columns = window[-2:]
-    grid = np.empty((0, 0))
+    middle = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
     path = f"{head}{dot}wavelength"
-    across = [_places(columns), _places(rows)]
-    middle = [(rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2]
     if held(model, path) is not None:
         section = model.section(path)
-        shape = image.values.shape[-2:]
-        if section.shape == shape:
-            # Few rows and columns are read: those of the middle.
-            lines = [section[middle[0], columns.start : columns.stop]]
-            lines.append(section[rows.start : rows.stop, middle[1]])
-            grid = np.empty((0, 0))
+        if section.shape == image.values.shape[-2:]:
+            # One row and one column are read: those of the middle.
+            across = section[middle[0], columns.start : columns.stop]
+            up = section[rows.start : rows.stop, middle[1]]
             return _along(
                 [
-                    (np.arange(part.start, part.stop), np.asarray(line, float))
-                    for part, line in zip((columns, rows), lines, strict=True)
+                    (np.arange(columns.start, columns.stop), np.asarray(across, float)),
+                    (np.arange(rows.start, rows.stop), np.asarray(up, float)),
                 ]
             )
     value = _made_wcs(model, f"{head}{dot}meta.wcs")
-    if isinstance(value, str) or grid.size:
-        return None
+    return None if isinstance(value, str) else _evaluated(value, rows, columns, middle)
+
+
+def _evaluated(
+    wcs: Any, rows: slice, columns: slice, middle: tuple[int, int]
+) -> Wavelengths | None:
+    """Wavelengths that a WCS gives along the row and the column in the middle."""
+    x, y = _places(columns), _places(rows)
+    pairs = (x, np.full(x.shape, float(middle[0]))), (np.full(y.shape, float(middle[1])), y)
     try:
-        found = []
-        for axis, places in enumerate(across):
-            other = np.full(places.shape, float(middle[axis]))
-            pair = (places, other) if axis == 0 else (other, places)
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                world = value(*pair)
-            found.append((places, np.asarray(world[_spectral(value)], float)))
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            which = _spectral(wcs)
+            found = [np.asarray(wcs(*pair)[which], float) for pair in pairs]
     except Exception:  # whatever the models in the tree raise
         return None
-    return _along(found)
+    return _along([(x, found[0]), (y, found[1])])
 
 
 def _spectral(wcs: Any) -> int:

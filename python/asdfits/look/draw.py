@@ -143,13 +143,15 @@ class _Artist:
     def _plane(self, image: Image) -> tuple[reduced.Plane, str, Any]:
         """The image that stands for an array, what it is, and the line that goes with it."""
         window, limit = self._window(image), self._limit()
-        axes = len(window)
+        axes = len(window) if image.kind == "values" else 2
         if axes == 3:
             found = reduced.collapsed(image, window, limit)
             count = window[0].stop - window[0].start
             some = f", every {_nth(found.step)}" if found.step > 1 else ""
             word = "plane" if image.along == "wavelength" else image.along
-            what = f"mean of {count} {word}s{some}" if count > 1 else f"{word} {window[0].start}"
+            what = f"mean of {count} {word}s{some}"
+            if count == 1:
+                what = f"{word} {window[0].start + 1} of {image.values.shape[0]}"
             return found.plane, what, (found.numbers, found.means)
         if axes == 4 and image.along == "group":
             shown, numbers, medians = reduced.ramp(image, window, limit)
@@ -354,9 +356,9 @@ class _Artist:
         ax.set_title(writable(f"{name}{span}"), fontsize="x-small" if many else "small", loc="left")
         ax.tick_params(labelsize="xx-small" if many else "x-small")
         if scale is not None and not many:
-            self._bar(ax, image, scale, 4)
             if waves is not None and not self.small:
                 _wave_axis(ax, waves, size="x-small")
+            self._bar(ax, image, scale, 4)
 
 
 def _nothing(shown: Content) -> list[str]:
