@@ -79,17 +79,81 @@ impl ReadAt for File {
     }
 }
 
+/// A part of a file, as a file of its own.
+#[derive(Debug)]
+pub struct Within<'a, F> {
+    file: &'a mut F,
+    at: u64,
+    length: u64,
+}
+
+impl<'a, F: Bytes> Within<'a, F> {
+    /// `length` bytes from `at`, or as many as the file has.
+    pub fn new(file: &'a mut F, at: u64, length: u64) -> Self {
+        let length = length.min(file.size().saturating_sub(at));
+        Self { file, at, length }
+    }
+}
+
+impl<F: Bytes> Bytes for Within<'_, F> {
+    fn size(&self) -> u64 {
+        self.length
+    }
+
+    fn tail(&self, at: u64) -> &[u8] {
+        let Some(rest) = self.length.checked_sub(at) else {
+            return &[];
+        };
+        let tail = self.file.tail(self.at.saturating_add(at));
+        let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+        tail.get(..rest).unwrap_or(tail)
+    }
+}
+
+impl<F: Load> Load for Within<'_, F> {
+    fn load(&mut self, at: u64) -> Result<()> {
+        self.file.load(self.at.saturating_add(at))
+    }
+
+    fn load_range(&mut self, at: u64, length: u64) -> Result<()> {
+        let length = length.min(self.length.saturating_sub(at));
+        self.file.load_range(self.at.saturating_add(at), length)
+    }
+}
+
+/// Bytes that lie at a place of a file, alone at hand.
+#[derive(Debug)]
+pub struct Stretch<'a> {
+    /// The size of the file.
+    pub size: u64,
+    /// Where the bytes lie.
+    pub at: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+impl Bytes for Stretch<'_> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn tail(&self, at: u64) -> &[u8] {
+        at.checked_sub(self.at)
+            .map_or(&[], |place| self.bytes.tail(place))
+    }
+}
+
 /// A file of which only what was asked for is in memory.
 #[derive(Debug)]
 pub struct Partial<R> {
     reader: R,
     size: u64,
-    stretches: Vec<Stretch>,
+    stretches: Vec<Piece>,
 }
 
 /// Bytes that follow each other.
 #[derive(Debug)]
-struct Stretch {
+struct Piece {
     at: u64,
     bytes: Vec<u8>,
 }
@@ -102,7 +166,7 @@ thread_local! {
 /// How many pieces of memory a thread keeps, and how large they may be.
 const KEPT: (usize, usize) = (4, 256 << 10);
 
-impl Stretch {
+impl Piece {
     fn new(at: u64) -> Self {
         let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
         Self {
@@ -112,7 +176,7 @@ impl Stretch {
     }
 }
 
-impl Drop for Stretch {
+impl Drop for Piece {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
@@ -157,12 +221,12 @@ impl<R: ReadAt> Partial<R> {
 
     /// The stretch that holds the byte at `at`; a new, empty one if there is none.
     fn stretch(&mut self, at: u64) -> usize {
-        let holds = |stretch: &Stretch| {
+        let holds = |stretch: &Piece| {
             let end = stretch.at.saturating_add(stretch.bytes.len() as u64);
             (stretch.at..=end).contains(&at)
         };
         self.stretches.iter().rposition(holds).unwrap_or_else(|| {
-            self.stretches.push(Stretch::new(at));
+            self.stretches.push(Piece::new(at));
             self.stretches.len().saturating_sub(1)
         })
     }
@@ -261,7 +325,7 @@ impl<R> Partial<R> {
         Ok(Self {
             reader: self.reader,
             size: bytes.len() as u64,
-            stretches: vec![Stretch { at: 0, bytes }],
+            stretches: vec![Piece { at: 0, bytes }],
         })
     }
 }

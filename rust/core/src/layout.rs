@@ -39,6 +39,13 @@ impl Layout {
 
     /// [`Layout::read`] for any file; what a header says is asked for when the walk comes to it.
     pub fn walk<F: Load>(file: &mut F) -> Result<Self> {
+        let mut layout = Self::default();
+        layout.fill(file)?;
+        Ok(layout)
+    }
+
+    /// [`Layout::walk`] into an empty layout, which keeps what was read before an error.
+    pub fn fill<F: Load>(&mut self, file: &mut F) -> Result<()> {
         file.load_range(0, 9)?;
         let start = file.tail(0);
         let start = start.get(..9).unwrap_or(start);
@@ -48,19 +55,18 @@ impl Layout {
                 format!("{}, expected `SIMPLE  =`", describe(start)),
             ));
         }
-        let mut layout = Self::default();
         file.load(0)?;
-        layout.push(Hdu::read(file, 0, true)?);
-        while let Some(at) = layout.next_header(file)? {
+        self.push(Hdu::read(file, 0, true)?);
+        while let Some(at) = self.next_header(file)? {
             match file.load(at).and_then(|()| Hdu::read(file, at, false)) {
-                Ok(hdu) => layout.push(hdu),
+                Ok(hdu) => self.push(hdu),
                 Err(error) => {
-                    layout.warnings.push(error);
+                    self.warnings.push(error);
                     break;
                 }
             }
         }
-        Ok(layout)
+        Ok(())
     }
 
     /// Where the next header starts; notes what ends the walk.

@@ -20,6 +20,7 @@ pub mod asdf;
 pub mod bytes;
 mod disk;
 pub mod error;
+pub mod far;
 pub mod fits;
 pub mod layout;
 pub mod memory;

@@ -1,9 +1,11 @@
 //! An open product: the layout of the FITS file and, within it, the ASDF file.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::asdf::{AsdfFile, Block};
-use crate::bytes::{Bytes, Load};
+use crate::bytes::{Bytes, Load, Stretch, Within};
+use crate::far::{Far, Look};
 use crate::fits::{Compressed, Hdu, header_hash};
 use crate::{Error, Layout, Region, Result, Source};
 
@@ -41,7 +43,14 @@ const START: u64 = 64 << 10;
 impl Product {
     /// Reads the structure of a file and its tree.
     pub fn read(source: Source) -> Result<Self> {
-        let bytes = source.bytes();
+        let bytes = match &source {
+            Source::Far(far) => {
+                let (layout, asdf) = read_far(far)?;
+                return Ok(Self::new(source, layout, asdf));
+            }
+            Source::Mapped { view, .. } => view.as_ref().as_ref(),
+            Source::Bytes(bytes) => bytes.as_slice(),
+        };
         if bytes.starts_with(b"#ASDF") {
             let length = bytes.len() as u64;
             let asdf = Embedded::new(None, 0, length, AsdfFile::parse(bytes, 0)?);
@@ -72,9 +81,21 @@ impl Product {
 
     /// The pixels of a compressed image, in native byte order; see [`Compressed::decode`].
     pub fn decompress(&self, hdu: &Hdu, flip: bool) -> Result<Region> {
-        let bytes = self.source.bytes();
-        let image = Compressed::read(hdu, &hdu.header(bytes))?;
-        Ok(image.decode(bytes, hdu, flip)?.into_region())
+        let image = Compressed::read(hdu, &hdu.header(&self.source))?;
+        let data = self.source.read(hdu.data_at, hdu.data_len)?;
+        let stretch = Stretch {
+            size: self.source.size(),
+            at: hdu.data_at,
+            bytes: data.as_deref().unwrap_or_default(),
+        };
+        Ok(image.decode(&stretch, hdu, flip)?.into_region())
+    }
+
+    /// The bytes of a block as the file has them, `at` being the place of the ASDF file.
+    pub fn stored(&self, at: u64, block: &Block) -> Result<Cow<'_, [u8]>> {
+        let place = at.saturating_add(block.data_at as u64);
+        let found = self.source.read(place, block.data_len as u64)?;
+        Ok(found.unwrap_or_default())
     }
 }
 
@@ -87,28 +108,19 @@ impl<S: Load> Product<S> {
     pub fn read_partly(mut source: S, with_tree: bool) -> Result<(Self, Option<Error>)> {
         source.load_range(0, 5)?;
         let is_asdf = source.tail(0).starts_with(b"#ASDF");
-        let layout = if is_asdf {
-            Layout::default()
+        let mut layout = Layout::default();
+        let place = if is_asdf || with_tree {
+            place(&mut source, &mut layout)?
         } else {
-            Layout::walk(&mut source)?
-        };
-        let place = if is_asdf {
-            Some((None, 0..source.size()))
-        } else if let Some(facts) = layout
-            .first("ASDF")
-            .and_then(|n| layout.hdus.get(n))
-            .filter(|_| with_tree)
-        {
-            source.load_range(facts.data_at, facts.data_len.min(START))?;
-            layout.asdf(&source).map(|(hdu, range)| (Some(hdu), range))
-        } else {
+            layout.fill(&mut source)?;
             None
         };
         let (mut asdf, mut fault) = (None, None);
-        if let Some((hdu, range)) = place.filter(|_| with_tree || is_asdf) {
-            let length = range.end.saturating_sub(range.start);
-            match tree(&mut source, range.start, length) {
-                Ok(file) => asdf = Some(Embedded::new(hdu, range.start, length, file)),
+        if let Some((hdu, at, length)) = place {
+            let parsed = load_tree(&mut source, at, length)
+                .and_then(|held| AsdfFile::parse_shallow(slice(&source, at, held), at));
+            match parsed {
+                Ok(file) => asdf = Some(Embedded::new(hdu, at, length, file)),
                 Err(error) => fault = Some(located(error, &layout.hdus)),
             }
         }
@@ -116,17 +128,61 @@ impl<S: Load> Product<S> {
     }
 }
 
-/// Reads an ASDF file as far as its tree goes.
-fn tree<S: Load>(source: &mut S, at: u64, length: u64) -> Result<AsdfFile> {
+/// Fills the layout and finds the ASDF file: its HDU, its place, its length.
+pub(crate) fn place<S: Load>(
+    source: &mut S,
+    layout: &mut Layout,
+) -> Result<Option<(Option<usize>, u64, u64)>> {
+    source.load_range(0, 5)?;
+    if source.tail(0).starts_with(b"#ASDF") {
+        return Ok(Some((None, 0, source.size())));
+    }
+    layout.fill(source)?;
+    let hdu = layout.first("ASDF").and_then(|n| layout.hdus.get(n));
+    if let Some(hdu) = hdu {
+        source.load_range(hdu.data_at, hdu.data_len.min(START))?;
+    }
+    let found = layout.asdf(source);
+    Ok(found.map(|(hdu, range)| {
+        let length = range.end.saturating_sub(range.start);
+        (Some(hdu), range.start, length)
+    }))
+}
+
+/// Loads an ASDF file as far as its tree goes; says how much of it that is.
+pub(crate) fn load_tree<S: Load>(source: &mut S, at: u64, length: u64) -> Result<u64> {
     let mut wanted = START;
     loop {
-        let whole = wanted >= length;
-        source.load_range(at, wanted.min(length))?;
-        let bytes = slice(source, at, wanted.min(length));
-        if whole || AsdfFile::has_whole_tree(bytes) {
-            return AsdfFile::parse_shallow(bytes, at);
+        let held = wanted.min(length);
+        source.load_range(at, held)?;
+        if held == length || AsdfFile::has_whole_tree(slice(source, at, held)) {
+            return Ok(held);
         }
         wanted = wanted.saturating_mul(2);
+    }
+}
+
+/// Reads the structure of a file that is far away from what is at hand of it.
+fn read_far(far: &Far) -> Result<(Layout, Option<Embedded>)> {
+    let mut look = Look::new(&far.at_hand);
+    let mut layout = Layout::default();
+    let found = place(&mut look, &mut layout).and_then(|place| {
+        let Some((hdu, at, length)) = place else {
+            return Ok(None);
+        };
+        let held = load_tree(&mut look, at, length)?;
+        let bytes = slice(&far.at_hand, at, held);
+        let mut within = Within::new(&mut look, at, length);
+        let file = AsdfFile::parse_with(bytes, at, &mut within);
+        let file = file.map_err(|error| located(error, &layout.hdus))?;
+        Ok(Some(Embedded::new(hdu, at, length, file)))
+    });
+    match look.wanted() {
+        Some((at, length)) => Err(Error::truncated(
+            at,
+            format!("{length} bytes of headers or tree were not fetched"),
+        )),
+        None => Ok((layout, found?)),
     }
 }
 
@@ -209,7 +265,7 @@ fn located(mut error: Error, hdus: &[Hdu]) -> Error {
 }
 
 /// The part of a file that a place and a length name, as far as it is at hand.
-fn slice<B: Bytes + ?Sized>(file: &B, at: u64, length: u64) -> &[u8] {
+pub(crate) fn slice<B: Bytes + ?Sized>(file: &B, at: u64, length: u64) -> &[u8] {
     let bytes = file.tail(at);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     bytes.get(..length).unwrap_or(bytes)

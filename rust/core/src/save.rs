@@ -16,6 +16,7 @@
 //! nobody has the file open; [`recover`] plays back the journal of an editor that died, and
 //! [`Source::open`] does so by itself. `disk/edit.rs` argues why no reader ever sees half an edit.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -27,7 +28,7 @@ use crate::disk::{Target, Temporary, Undo, kernel, plain};
 use crate::fits::{BLOCK, checksum};
 use crate::source::Source;
 use crate::swap::Change;
-use crate::{Error, ErrorKind, Result};
+use crate::{Bytes, Error, ErrorKind, Result};
 
 pub use crate::disk::{Edit, edit, recover};
 
@@ -74,8 +75,9 @@ impl Part<'_> {
                 at,
                 length,
             } => {
-                if source.get(at, length).is_none() {
-                    return Err(cut(name, at, length, source.bytes().len() as u64));
+                let size = source.size();
+                if at.checked_add(length).is_none_or(|end| end > size) {
+                    return Err(cut(name, at, length, size));
                 }
                 Ok(length)
             }
@@ -101,13 +103,34 @@ impl Part<'_> {
             }
             Self::Copy {
                 source, at, length, ..
-            } => Ok(checksum::add(
-                sum,
-                source.get(at, length).unwrap_or_default(),
-            )),
+            } => pieces(source, at, length)
+                .try_fold(sum, |sum, bytes| Ok(checksum::add(sum, &bytes?))),
             Self::Zeros(_) | Self::Pad(_) => Ok(sum),
         }
     }
+}
+
+/// Bytes of a source; of one that is far away some at a time.
+fn pieces(
+    source: &Source,
+    at: u64,
+    length: u64,
+) -> impl Iterator<Item = Result<Cow<'_, [u8]>>> + '_ {
+    let step = match source {
+        Source::Far(_) => FETCHED,
+        Source::Mapped { .. } | Source::Bytes(_) => length.max(1),
+    };
+    let mut from = at;
+    let end = at.saturating_add(length);
+    std::iter::from_fn(move || {
+        let count = end.saturating_sub(from).min(step);
+        if count == 0 {
+            return None;
+        }
+        let piece = source.read(from, count);
+        from = from.saturating_add(count);
+        Some(piece.map(Option::unwrap_or_default))
+    })
 }
 
 /// How a file is written.
@@ -171,6 +194,9 @@ const LARGE: usize = 1 << 16;
 
 /// The most bytes of one call.
 const CALL: usize = 8 << 20;
+
+/// What is fetched in one go of a file that is far away: a multiple of the words of a checksum.
+const FETCHED: u64 = 64 << 20;
 
 /// The blocks of the file systems that let two files share them.
 const SHARED: u64 = 4096;
@@ -365,17 +391,17 @@ impl<'a> Out<'a> {
 
     /// From the map of the file; the kernel reads it, so a file cut short is an error, not a signal.
     fn copy_from_map(&mut self, source: &Source, name: &Path, at: u64, length: u64) -> Result<()> {
-        let size = source.bytes().len() as u64;
-        let Some(bytes) = source.get(at, length) else {
-            return Err(cut(name, at, length, size));
-        };
-        self.straight(bytes).map_err(|error| {
-            if error.raw_os_error() == Some(Errno::FAULT.raw_os_error()) {
-                cut(name, at, length, size)
-            } else {
-                error.into()
-            }
-        })
+        let size = source.size();
+        for bytes in pieces(source, at, length) {
+            self.straight(&bytes?).map_err(|error| {
+                if error.raw_os_error() == Some(Errno::FAULT.raw_os_error()) {
+                    cut(name, at, length, size)
+                } else {
+                    error.into()
+                }
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ use rustix::fs::OFlags;
 
 use crate::asdf::{Kind, NodeId, Scalar};
 use crate::bytes::{Load, Partial};
+use crate::far::{Look, Stretches};
 use crate::fits::{self, Value};
 use crate::overlay::Mapping;
 use crate::{Bytes, Error, ErrorKind, Product, Result, disk, source};
@@ -112,6 +113,26 @@ pub struct Guess {
     pub has_second: bool,
 }
 
+/// A file that is scanned.
+#[derive(Debug)]
+pub enum Input {
+    /// A file on a disk.
+    Path(PathBuf),
+    /// A file that is far away, under its name.
+    Far(PathBuf, FarInput),
+}
+
+/// What was fetched of a file that is far away.
+#[derive(Debug, Default)]
+pub struct FarInput {
+    /// Its headers and its tree; all of it if it is gzip. `None` where nothing could be fetched.
+    pub at_hand: Option<Stretches>,
+    /// Bytes of the file.
+    pub size: Option<u64>,
+    /// When it was changed last, in microseconds since 1970.
+    pub modified: Option<i64>,
+}
+
 /// The columns, and what is known of classes.
 #[derive(Debug, Default)]
 pub struct Scanner {
@@ -171,22 +192,28 @@ impl Scanner {
         plan
     }
 
-    /// Scans files on `jobs` threads; the answers are in the order of the paths.
-    pub fn run(&self, paths: &[PathBuf], jobs: usize, learn: Learn<'_>) -> Vec<Found> {
+    /// Scans files on `jobs` threads; the answers are in the order of the files.
+    pub fn run(&self, files: &[Input], jobs: usize, learn: Learn<'_>) -> Vec<Found> {
         let next = AtomicUsize::new(0);
-        let all = Mutex::new(Vec::with_capacity(paths.len()));
+        let all = Mutex::new(Vec::with_capacity(files.len()));
         let work = || {
             let mut own = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(path) = paths.get(number) else { break };
-                own.push((number, self.scan(path, learn)));
+                let Some(input) = files.get(number) else {
+                    break;
+                };
+                let found = match input {
+                    Input::Path(path) => self.scan(path, learn),
+                    Input::Far(path, far) => self.scan_far(path, far, learn),
+                };
+                own.push((number, found));
             }
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             all.append(&mut own);
         };
         std::thread::scope(|scope| {
-            for _ in 1..jobs.min(paths.len()) {
+            for _ in 1..jobs.min(files.len()) {
                 scope.spawn(work);
             }
             work();
@@ -217,6 +244,34 @@ impl Scanner {
             }
         }
         found
+    }
+
+    fn scan_far(&self, path: &Path, far: &FarInput, learn: Learn<'_>) -> Found {
+        let mut found = Found {
+            size: far.size,
+            modified: far.modified,
+            ..Found::default()
+        };
+        if let Some(at_hand) = &far.at_hand
+            && let Err(error) = self.read_far(path, at_hand, learn, &mut found)
+        {
+            found.fault = Some(error);
+        }
+        found
+    }
+
+    fn read_far(
+        &self,
+        path: &Path,
+        at_hand: &Stretches,
+        learn: Learn<'_>,
+        found: &mut Found,
+    ) -> Result<()> {
+        if at_hand.tail(0).starts_with(source::GZIP) {
+            let bytes = source::gunzip(at_hand.tail(0))?;
+            return self.fill(path, bytes.as_slice(), learn, found);
+        }
+        self.fill(path, Look::new(at_hand), learn, found)
     }
 
     fn read(&self, path: &Path, learn: Learn<'_>, found: &mut Found) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Where the bytes come from: a mapped file, or bytes in memory.
+//! Where the bytes come from: a mapped file, bytes in memory, or a file that is far away.
 //!
 //! A file is mapped twice. Rust parses a read-only map. Arrays come from a private copy-on-write map,
 //! of which Rust only ever hands out the address: a caller may write there at any time, so a Rust
@@ -6,6 +6,7 @@
 //! Both maps live until the last user is gone and survive a rename over the path; the file descriptor
 //! is closed at once. The lock of readers lives as long as the maps: see [`crate::save`].
 
+use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -15,15 +16,25 @@ use std::sync::Arc;
 use flate2::bufread::GzDecoder;
 use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw, UncheckedAdvice};
 
+use crate::far::Far;
+use crate::memory::Fresh;
 use crate::{Bytes, Error, ErrorKind, Result, disk};
 
 impl Bytes for Source {
     fn size(&self) -> u64 {
-        self.bytes().len() as u64
+        match self {
+            Self::Mapped { view, .. } => view.len() as u64,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Far(far) => far.at_hand.size(),
+        }
     }
 
     fn tail(&self, at: u64) -> &[u8] {
-        self.bytes().tail(at)
+        match self {
+            Self::Mapped { view, .. } => (**view).tail(at),
+            Self::Bytes(bytes) => bytes.as_slice().tail(at),
+            Self::Far(far) => far.at_hand.tail(at),
+        }
     }
 }
 
@@ -43,6 +54,8 @@ pub enum Source {
     },
     /// Bytes in memory: given by a caller, or decompressed from a `.gz` file.
     Bytes(Vec<u8>),
+    /// A file that is far away, of which headers and tree are at hand.
+    Far(Far),
 }
 
 /// A file as it was when it was opened, to tell whether its path still stands for the same bytes.
@@ -123,7 +136,7 @@ impl Source {
     pub fn lock(&self) -> Option<&File> {
         match self {
             Self::Mapped { lock, .. } => lock.as_ref(),
-            Self::Bytes(_) => None,
+            Self::Bytes(_) | Self::Far(_) => None,
         }
     }
 
@@ -136,14 +149,6 @@ impl Source {
         }))
     }
 
-    /// All bytes, to be parsed.
-    pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Mapped { view, .. } => view,
-            Self::Bytes(bytes) => bytes,
-        }
-    }
-
     /// The file itself, if its path still stands for the bytes that were opened.
     pub fn reopen(&self) -> Option<File> {
         let Self::Mapped { origin, .. } = self else {
@@ -154,38 +159,48 @@ impl Source {
         (now == *origin).then_some(file)
     }
 
-    /// `length` bytes from `at`, to be parsed; `None` beyond the end.
-    pub fn get(&self, at: u64, length: u64) -> Option<&[u8]> {
-        Bytes::get(self, at, length)
+    /// `length` bytes from `at`, to be parsed, fetched where they are far away; `None` beyond the end.
+    pub fn read(&self, at: u64, length: u64) -> Result<Option<Cow<'_, [u8]>>> {
+        match (Bytes::get(self, at, length), self) {
+            (None, Self::Far(far)) => {
+                let fetched = far.fetch(at, length)?;
+                Ok(fetched.map(|mut fresh| Cow::Owned(fresh.bytes().to_vec())))
+            }
+            (found, _) => Ok(found.map(Cow::Borrowed)),
+        }
     }
 
     /// `length` writable bytes from `at`; `None` beyond the end.
     ///
-    /// A mapped file gives its private pages, bytes in memory are copied.
-    pub fn region(&self, at: u64, length: u64) -> Option<Region> {
-        let copy = self.get(at, length)?;
-        Some(match self {
+    /// A mapped file gives its private pages, bytes in memory are copied, a file far away is read.
+    pub fn region(&self, at: u64, length: u64) -> Result<Option<Region>> {
+        let copy = match (Bytes::get(self, at, length), self) {
+            (None, Self::Far(far)) => return Ok(far.fetch(at, length)?.map(Fresh::into_region)),
+            (None, _) => return Ok(None),
+            (Some(copy), _) => copy,
+        };
+        Ok(Some(match self {
             Self::Mapped { pages, .. } => Region {
                 memory: Memory::Pages(Arc::clone(pages)),
-                start: usize::try_from(at).ok()?,
+                start: usize::try_from(at).unwrap_or(usize::MAX),
                 length: copy.len(),
             },
-            Self::Bytes(_) => Region::from_bytes(copy.to_vec()),
-        })
+            Self::Bytes(_) | Self::Far(_) => Region::from_bytes(copy.to_vec()),
+        }))
     }
 
     /// `length` bytes from `at` as they are on the disk, whatever was written to a [`Region`] of them; to be
     /// read alone. `None` beyond the end.
-    pub fn unchanged(&self, at: u64, length: u64) -> Option<Region> {
+    pub fn unchanged(&self, at: u64, length: u64) -> Result<Option<Region>> {
         let Self::Mapped { view, .. } = self else {
             // A copy for each region: nobody can have written to this one.
             return self.region(at, length);
         };
-        Some(Region {
-            length: self.get(at, length)?.len(),
+        Ok(Bytes::get(self, at, length).map(|bytes| Region {
+            length: bytes.len(),
             memory: Memory::View(Arc::clone(view)),
-            start: usize::try_from(at).ok()?,
-        })
+            start: usize::try_from(at).unwrap_or(usize::MAX),
+        }))
     }
 }
 
@@ -398,7 +413,7 @@ mod tests {
         encoder.write_all(b"SIMPLE").unwrap();
         let packed = encoder.finish().unwrap();
         assert_eq!(
-            Source::from_bytes(packed.clone()).unwrap().bytes(),
+            Source::from_bytes(packed.clone()).unwrap().tail(0),
             b"SIMPLE"
         );
         assert!(Source::from_bytes(packed[..packed.len() - 9].to_vec()).is_err());
@@ -407,11 +422,12 @@ mod tests {
     #[test]
     fn a_region_beyond_the_end_is_refused() {
         let source = Source::from_bytes(vec![1, 2, 3]).unwrap();
-        assert_eq!(source.region(1, 2).unwrap().len(), 2);
-        assert!(source.region(2, 2).is_none());
-        assert!(source.region(u64::MAX, 1).is_none());
-        assert!(source.region(1, u64::MAX).is_none());
-        assert!(source.unchanged(1, 3).is_none());
+        let region = |at, length| source.region(at, length).unwrap();
+        assert_eq!(region(1, 2).unwrap().len(), 2);
+        assert!(region(2, 2).is_none());
+        assert!(region(u64::MAX, 1).is_none());
+        assert!(region(1, u64::MAX).is_none());
+        assert!(source.unchanged(1, 3).unwrap().is_none());
     }
 
     #[test]
@@ -421,8 +437,8 @@ mod tests {
         let content: Vec<u8> = (0..300_000_u32).map(|n| n.to_be_bytes()[3]).collect();
         std::fs::write(&path, &content).unwrap();
         let source = Source::open(&path).unwrap();
-        let region = source.unchanged(5, 280_000).unwrap();
-        let written = source.region(5, 280_000).unwrap();
+        let region = source.unchanged(5, 280_000).unwrap().unwrap();
+        let written = source.region(5, 280_000).unwrap().unwrap();
         assert!(region.read_only() && !written.read_only());
         // SAFETY: the region is writable memory of this length, and nobody else has it.
         unsafe { written.address().write(77) };
@@ -440,7 +456,7 @@ mod tests {
             // SAFETY: as above.
             assert_eq!(unsafe { written.address().read() }, 77);
         }
-        assert_eq!(source.bytes(), content);
+        assert_eq!(source.tail(0), content);
         std::fs::remove_file(&path).unwrap();
     }
 }

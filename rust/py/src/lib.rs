@@ -8,6 +8,7 @@
 
 mod emit;
 mod error;
+mod far;
 mod native;
 mod opened;
 mod overlay;
@@ -21,6 +22,7 @@ mod yaml;
 
 use pyo3::prelude::*;
 
+pub use far::Stretches;
 pub use overlay::Rows;
 pub use product::{Hdu, Product};
 pub use region::Region;
@@ -44,5 +46,5 @@ mod _core {
     #[pymodule_export]
     use super::yaml::{yaml_events, yaml_plain};
     #[pymodule_export]
-    use super::{Deferred, Hdu, Numbers, Product, Region, Rows};
+    use super::{Deferred, Hdu, Numbers, Product, Region, Rows, Stretches};
 }

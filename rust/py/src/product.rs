@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use asdfits_core::fits::{self, Image, Table};
 use asdfits_core::overlay::Placed;
-use asdfits_core::{Error, Source};
+use asdfits_core::{Bytes, Error, Source};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::error::raise;
+use crate::far::{self, Raised, Stretches};
 use crate::opened::Inner;
 use crate::overlay::Rows;
 use crate::region::Region;
@@ -31,10 +32,11 @@ impl Product {
 
     fn announced(
         &self,
-        region: Option<asdfits_core::Region>,
+        region: Result<Option<asdfits_core::Region>, Error>,
         at: u64,
         length: u64,
     ) -> PyResult<Region> {
+        let region = region.map_err(|error| self.inner.error(&error))?;
         region.map(Region::new).ok_or_else(|| {
             let size = self.size();
             self.inner.error(&Error::truncated(
@@ -47,11 +49,16 @@ impl Product {
     fn from_source(
         py: Python<'_>,
         path: PathBuf,
+        raised: Raised,
         open: impl FnOnce(&Path) -> Result<Source, Error> + Send,
     ) -> PyResult<Self> {
         match py.detach(|| open(&path).and_then(asdfits_core::Product::read)) {
             Ok(product) => Ok(Self {
-                inner: Arc::new(Inner { path, product }),
+                inner: Arc::new(Inner {
+                    path,
+                    product,
+                    raised,
+                }),
             }),
             Err(error) => Err(raise(&error, &path)),
         }
@@ -64,9 +71,9 @@ impl Product {
     #[pyo3(signature = (path, edit = false))]
     fn open(py: Python<'_>, path: PathBuf, edit: bool) -> PyResult<Self> {
         if edit {
-            return Self::from_source(py, path, Source::open_to_edit);
+            return Self::from_source(py, path, Raised::default(), Source::open_to_edit);
         }
-        Self::from_source(py, path, Source::open)
+        Self::from_source(py, path, Raised::default(), Source::open)
     }
 
     /// Whether the file was opened to be edited.
@@ -84,7 +91,27 @@ impl Product {
     #[staticmethod]
     #[pyo3(signature = (data, name = "<bytes>"))]
     fn from_bytes(py: Python<'_>, data: Vec<u8>, name: &str) -> PyResult<Self> {
-        Self::from_source(py, PathBuf::from(name), |_| Source::from_bytes(data))
+        let path = PathBuf::from(name);
+        Self::from_source(py, path, Raised::default(), |_| Source::from_bytes(data))
+    }
+
+    /// Reads a file that is far away: what was fetched of it has its headers and its tree.
+    #[staticmethod]
+    fn far(
+        py: Python<'_>,
+        stretches: &Bound<'_, Stretches>,
+        reader: Py<PyAny>,
+        name: &str,
+    ) -> PyResult<Self> {
+        let raised = Raised::default();
+        let far = far::source(stretches.get().held(), reader, Arc::clone(&raised));
+        Self::from_source(py, PathBuf::from(name), raised, |_| Ok(far))
+    }
+
+    /// Whether data have to be fetched when they are asked for.
+    #[getter]
+    fn is_far(&self) -> bool {
+        matches!(self.inner.product.source, Source::Far(_))
     }
 
     #[getter]
@@ -94,7 +121,7 @@ impl Product {
 
     #[getter]
     fn size(&self) -> u64 {
-        self.inner.product.source.bytes().len() as u64
+        self.inner.product.source.size()
     }
 
     #[getter]
@@ -175,7 +202,7 @@ impl Product {
         for card in self
             .inner
             .hdu(index)?
-            .header(self.inner.product.source.bytes())
+            .header(&self.inner.product.source)
             .cards()
         {
             list.append(fits_card(py, &card)?)?;
@@ -189,7 +216,7 @@ impl Product {
         for card in self
             .inner
             .hdu(index)?
-            .header(self.inner.product.source.bytes())
+            .header(&self.inner.product.source)
             .cards()
         {
             if matches!(card.keyword.as_ref(), "" | "COMMENT" | "HISTORY") {
@@ -210,19 +237,13 @@ impl Product {
         index: usize,
         keyword: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let header = self
-            .inner
-            .hdu(index)?
-            .header(self.inner.product.source.bytes());
+        let header = self.inner.hdu(index)?.header(&self.inner.product.source);
         fits_value(py, &header.value(&keyword.to_ascii_uppercase()))
     }
 
     /// The texts of all cards with a commentary keyword, such as HISTORY.
     fn commentary(&self, index: usize, keyword: &str) -> PyResult<Vec<String>> {
-        let header = self
-            .inner
-            .hdu(index)?
-            .header(self.inner.product.source.bytes());
+        let header = self.inner.hdu(index)?.header(&self.inner.product.source);
         Ok(header.commentary(keyword).map(Cow::into_owned).collect())
     }
 
@@ -263,7 +284,7 @@ impl Product {
             py,
             self.inner
                 .hdu(index)?
-                .header(self.inner.product.source.bytes())
+                .header(&self.inner.product.source)
                 .bytes(),
         ))
     }
@@ -271,7 +292,7 @@ impl Product {
     /// (bitpix, shape, BSCALE, BZERO, BLANK) of an image HDU, compressed or not.
     fn image(&self, index: usize) -> PyResult<ImageFacts> {
         let hdu = self.inner.hdu(index)?;
-        let image = Image::read(hdu, &hdu.header(self.inner.product.source.bytes()))
+        let image = Image::read(hdu, &hdu.header(&self.inner.product.source))
             .map_err(|error| self.inner.error(&error))?;
         Ok((
             image.bitpix,
@@ -285,7 +306,7 @@ impl Product {
     /// (bytes of a row, rows, columns) of a binary table.
     fn table(&self, index: usize) -> PyResult<(u64, u64, Vec<Column>)> {
         let hdu = self.inner.hdu(index)?;
-        let table = Table::read(hdu, &hdu.header(self.inner.product.source.bytes()))
+        let table = Table::read(hdu, &hdu.header(&self.inner.product.source))
             .map_err(|error| self.inner.error(&error))?;
         let columns = table.columns.into_iter().map(|c| {
             let fixed = (c.name, c.code, c.repeat, c.offset, c.width, c.dims);
@@ -304,14 +325,14 @@ impl Product {
     }
 
     /// Writable memory over `length` bytes of the file.
-    fn region(&self, at: u64, length: u64) -> PyResult<Region> {
-        let region = self.inner.product.source.region(at, length);
+    fn region(&self, py: Python<'_>, at: u64, length: u64) -> PyResult<Region> {
+        let region = py.detach(|| self.inner.product.source.region(at, length));
         self.announced(region, at, length)
     }
 
     /// The same bytes as they are in the file, whatever was written to a region.
-    fn unchanged(&self, at: u64, length: u64) -> PyResult<Region> {
-        let region = self.inner.product.source.unchanged(at, length);
+    fn unchanged(&self, py: Python<'_>, at: u64, length: u64) -> PyResult<Region> {
+        let region = py.detach(|| self.inner.product.source.unchanged(at, length));
         self.announced(region, at, length)
     }
 
@@ -399,22 +420,31 @@ impl Product {
         let (at, block) = self.inner.block(number)?;
         let data = py
             .detach(|| {
-                let bytes = self.inner.product.asdf_bytes();
-                block.data(bytes, at).map(Cow::into_owned)
+                let stored = self.inner.product.stored(at, block)?;
+                block.unpacked(&stored, at).map(Cow::into_owned)
             })
             .map_err(|error| self.inner.error(&error))?;
         Ok(Region::new(asdfits_core::Region::from_bytes(data)))
     }
 
     /// For each binary block whether its data have the MD5 of its header; None where there is none.
-    fn block_checksums(&self, py: Python<'_>) -> Vec<Option<bool>> {
-        let inner = &self.inner;
-        py.detach(|| {
-            let bytes = inner.product.asdf_bytes();
-            let blocks = inner.product.asdf.as_ref().map(|asdf| asdf.file.blocks());
-            let blocks = blocks.unwrap_or_default().iter();
-            blocks.map(|block| block.checksum_holds(bytes)).collect()
-        })
+    fn block_checksums(&self, py: Python<'_>) -> PyResult<Vec<Option<bool>>> {
+        let Some(asdf) = &self.inner.product.asdf else {
+            return Ok(Vec::new());
+        };
+        let holds = py.detach(|| {
+            let blocks = asdf.file.blocks().iter();
+            let holds = blocks.map(|block| {
+                // Nothing is read for a block without a sum.
+                if !block.has_checksum() {
+                    return Ok(None);
+                }
+                let stored = self.inner.product.stored(asdf.at, block)?;
+                Ok(block.checksum_holds(&stored))
+            });
+            holds.collect::<Result<_, Error>>()
+        });
+        holds.map_err(|error| self.inner.error(&error))
     }
 
     fn __repr__(&self) -> String {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use asdfits_core::Bytes;
 use asdfits_core::fits::render::{self, Value};
 use asdfits_core::fits::{self, Header};
 use asdfits_core::save::{self, Edit, Options, Part};
@@ -148,12 +149,13 @@ pub enum Piece<'py> {
 
 /// The SHA-256 over the pieces, one after the other, as a header hash has it.
 #[pyfunction]
-pub fn sha256_headers(parts: Vec<Piece<'_>>) -> PyResult<String> {
+pub fn sha256_headers(py: Python<'_>, parts: Vec<Piece<'_>>) -> PyResult<String> {
     let pieces = parts.iter().map(|part| match part {
-        Piece::Bytes(bytes) => Ok(bytes.as_bytes()),
-        Piece::File((product, at, length)) => product.get().inner().bytes(*at, *length),
+        Piece::Bytes(bytes) => Ok(Cow::Borrowed(bytes.as_bytes())),
+        Piece::File((product, at, length)) => product.get().inner().bytes(py, *at, *length),
     });
-    Ok(fits::sha256(pieces.collect::<PyResult<Vec<_>>>()?))
+    let pieces = pieces.collect::<PyResult<Vec<_>>>()?;
+    Ok(fits::sha256(pieces.iter().map(|piece| &**piece)))
 }
 
 /// A part as Python holds it.
@@ -255,8 +257,19 @@ pub fn datasum(
     at: u64,
     length: u64,
 ) -> PyResult<u32> {
-    let bytes = product.get().inner().bytes(at, length)?;
-    Ok(py.detach(|| fits::checksum::add(0, bytes)))
+    let inner = product.get().inner();
+    let size = inner.product.source.size();
+    if at.checked_add(length).is_none_or(|end| end > size) {
+        inner.bytes(py, at, length)?;
+    }
+    let part = Part::Copy {
+        source: &inner.product.source,
+        name: &inner.path,
+        at,
+        length,
+    };
+    py.detach(|| part.checksum(0))
+        .map_err(|error| inner.error(&error))
 }
 
 /// A sum as the letters of CHECKSUM.

@@ -1,15 +1,19 @@
 //! Many files at once, as columns for Arrow.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use asdfits_core::overlay::Mapping;
-use asdfits_core::scan::{self, Cell, Column, Found, Key, Plan, Type, Wanted, Which};
+use asdfits_core::scan::{
+    self, Cell, Column, FarInput, Found, Input, Key, Plan, Type, Wanted, Which,
+};
 use asdfits_core::{Error, ErrorKind};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::far::Stretches;
 use crate::overlay::{KeywordRow, keywords_of};
 
 /// What is wanted of each file, and what is known of the classes.
@@ -60,6 +64,27 @@ type Answer<'py> = (
     Vec<(usize, usize)>,
 );
 
+/// (headers and tree, size, time of change)
+type FarRow = (Option<Py<Stretches>>, Option<u64>, Option<i64>);
+
+fn input(far: &HashMap<usize, FarRow>) -> impl Fn((usize, PathBuf)) -> Input + '_ {
+    |(number, path)| match far.get(&number) {
+        None => Input::Path(path),
+        Some((at_hand, size, modified)) => {
+            let at_hand = at_hand.as_ref().map(|held| held.get().held());
+            let (size, modified) = (*size, *modified);
+            Input::Far(
+                path,
+                FarInput {
+                    at_hand,
+                    size,
+                    modified,
+                },
+            )
+        }
+    }
+}
+
 #[pymethods]
 impl Scanner {
     #[new]
@@ -81,14 +106,18 @@ impl Scanner {
 
     /// Scans files on `jobs` threads.
     ///
-    /// `learn` is called with a name or a guess when the first file is met that says so.
+    /// `learn` is called with a name or a guess when the first file is met that says so. `far` has what was
+    /// fetched of those that are no files of a disk, by their number.
+    #[pyo3(signature = (paths, jobs, learn, far = HashMap::new()))]
     fn run<'py>(
         &self,
         py: Python<'py>,
         paths: Vec<PathBuf>,
         jobs: usize,
         learn: Py<PyAny>,
+        far: HashMap<usize, FarRow>,
     ) -> PyResult<Answer<'py>> {
+        let files: Vec<Input> = paths.into_iter().enumerate().map(input(&far)).collect();
         let raised = Mutex::new(None);
         let learn = |key: &Key| {
             let answer = Python::attach(|py| -> PyResult<Option<PlanRow>> {
@@ -106,7 +135,7 @@ impl Scanner {
             })
         };
         let scanned = py.detach(|| {
-            let found = self.inner.run(&paths, jobs, &learn);
+            let found = self.inner.run(&files, jobs, &learn);
             columns(&self.inner, &found).map(|columns| (columns, found))
         });
         if let Some(error) = raised.into_inner().unwrap_or_else(PoisonError::into_inner) {

@@ -7,6 +7,7 @@ use md5::Digest;
 use super::compress::{Compression, decompress};
 use super::scalar::Scalar;
 use super::tape::Tape;
+use crate::bytes::Load;
 use crate::error::{Error, Result};
 
 /// The four bytes that every block begins with.
@@ -17,6 +18,12 @@ const INDEX: &[u8] = b"#ASDF BLOCK INDEX";
 
 /// The size of the header that the standard describes, without magic and without its own size.
 const HEADER: usize = 48;
+
+/// How far ahead a file is looked at that is read in part: more than the header of a block.
+const LOOK: u64 = 4096;
+
+/// Where a block may start behind the tree, and how long a block index is, in most files.
+const REACH: u64 = 64 << 10;
 
 /// Set in [`Block::flags`] for a block that reaches to the end of the file.
 const STREAMED: u32 = 1;
@@ -62,6 +69,11 @@ impl Block {
     ///
     /// `bytes` is the ASDF file that was parsed, `at` its offset in the whole file.
     pub fn data<'a>(&self, bytes: &'a [u8], at: u64) -> Result<Cow<'a, [u8]>> {
+        self.unpacked(self.stored(bytes), at)
+    }
+
+    /// [`Block::data`], given its [stored](Block::stored) bytes.
+    pub fn unpacked<'a>(&self, stored: &'a [u8], at: u64) -> Result<Cow<'a, [u8]>> {
         let place = at.saturating_add(self.at);
         if self.truncated {
             return Err(Error::truncated(
@@ -73,7 +85,7 @@ impl Block {
             ));
         }
         if !self.is_compressed() {
-            return Ok(Cow::Borrowed(self.stored(bytes)));
+            return Ok(Cow::Borrowed(stored));
         }
         let Some(kind) = Compression::from_label(self.compression) else {
             let label = self.compression.escape_ascii().to_string();
@@ -82,7 +94,7 @@ impl Block {
                 format!("found the block compression {label:?}"),
             ));
         };
-        match decompress(self.stored(bytes), kind, self.data_size) {
+        match decompress(stored, kind, self.data_size) {
             Ok(data) => Ok(Cow::Owned(data)),
             Err(error) => Err(Error {
                 at: Some(place),
@@ -103,9 +115,9 @@ impl Block {
 
     /// Whether the data has the MD5 of the header; `None` if the header holds none.
     ///
-    /// The sum is that of the data as stored. Some older writers took that of the decompressed data, which
+    /// The sum is that of the data as [stored](Block::stored). Some older writers took that of the decompressed data, which
     /// is accepted, too.
-    pub fn checksum_holds(&self, bytes: &[u8]) -> Option<bool> {
+    pub fn checksum_holds(&self, stored: &[u8]) -> Option<bool> {
         if !self.has_checksum() {
             return None;
         }
@@ -113,8 +125,9 @@ impl Block {
             let sum: [u8; 16] = md5::Md5::digest(data).into();
             sum == self.checksum
         };
-        let stored = holds(self.stored(bytes));
-        Some(stored || (self.is_compressed() && self.data(bytes, 0).is_ok_and(|data| holds(&data))))
+        let unpacked = |data: Cow<'_, [u8]>| holds(&data);
+        let packed = self.is_compressed();
+        Some(holds(stored) || (packed && self.unpacked(stored, 0).is_ok_and(unpacked)))
     }
 }
 
@@ -129,11 +142,12 @@ impl Fields<'_> {
     }
 }
 
-/// Reads the header of the block whose magic is at `start` of `bytes`; `at` is where `bytes` lie in the file.
-fn read_block(bytes: &[u8], start: usize, at: u64) -> Result<Block> {
-    let place = at.saturating_add(wide(start));
+/// Reads the header of the block whose magic is at `start` of an ASDF file, which lies at `at` of the whole file.
+fn read_block<F: Load>(file: &mut F, start: u64, at: u64) -> Result<Block> {
+    file.load_range(start, LOOK)?;
+    let place = at.saturating_add(start);
     let cut = || Error::truncated(place, "the file ends within the header of a binary block");
-    let mut fields = Fields(bytes.get(start..).unwrap_or(&[]));
+    let mut fields = Fields(file.tail(start));
     let magic: [u8; 4] = fields.take().ok_or_else(cut)?;
     if magic != *MAGIC {
         return Err(Error::format(
@@ -151,18 +165,20 @@ fn read_block(bytes: &[u8], start: usize, at: u64) -> Result<Block> {
             format!("found a block header of {size} bytes, expected at least {HEADER}"),
         ));
     }
-    let data_at = start.saturating_add(6).saturating_add(size);
+    let data_at = start.saturating_add(6).saturating_add(size as u64);
     let flags = u32::from_be_bytes(fields.take().ok_or_else(cut)?);
     let compression = fields.take().ok_or_else(cut)?;
     let allocated = u64::from_be_bytes(fields.take().ok_or_else(cut)?);
     let used = u64::from_be_bytes(fields.take().ok_or_else(cut)?);
     let data_size = u64::from_be_bytes(fields.take().ok_or_else(cut)?);
     let checksum = fields.take().ok_or_else(cut)?;
-    let left = bytes.len().checked_sub(data_at).ok_or_else(cut)?;
+    let left = file.size().checked_sub(data_at).ok_or_else(cut)?;
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    let data_at = usize::try_from(data_at).unwrap_or(usize::MAX);
     let streamed = flags & STREAMED != 0;
     let wanted = usize::try_from(used).unwrap_or(usize::MAX);
     let block = Block {
-        at: wide(start),
+        at: start,
         flags,
         compression,
         allocated,
@@ -214,62 +230,85 @@ fn check(block: &Block, at: u64) -> Result<()> {
     Ok(())
 }
 
-/// Reads all blocks after `start`, the end of the tree.
+/// Reads all blocks of an ASDF file after `start`, the end of the tree.
 ///
 /// Whatever stands between the tree and the first block is padding. The blocks follow one another, so the
-/// index at the end of the file is not needed to find them; it helps where that chain is broken.
-pub(super) fn read_blocks(bytes: &[u8], start: usize, at: u64) -> Result<Vec<Block>> {
+/// index at the end of the file is not needed to find them; it helps where that chain is broken. What
+/// blocks hold is not asked for.
+pub(crate) fn read_blocks<F: Load>(file: &mut F, start: u64, at: u64) -> Result<Vec<Block>> {
     let mut blocks = Vec::new();
-    let tail = bytes.get(start..).unwrap_or(&[]);
-    let Some(first) = memchr::memmem::find(tail, MAGIC) else {
+    let Some(mut next) = first_block(file, start)? else {
         return Ok(blocks);
     };
-    let mut next = start.saturating_add(first);
-    while bytes
-        .get(next..)
-        .is_some_and(|rest| rest.starts_with(MAGIC))
-    {
-        let block = match read_block(bytes, next, at) {
+    loop {
+        file.load_range(next, LOOK)?;
+        if !file.tail(next).starts_with(MAGIC) {
+            break;
+        }
+        let block = match read_block(file, next, at) {
             Ok(block) => block,
-            Err(error) => return by_index(bytes, blocks, at).ok_or(error),
+            Err(error) => return by_index(file, blocks, at).ok_or(error),
         };
         let ended = block.streamed || block.truncated;
-        next = usize::try_from(block.allocated)
-            .unwrap_or(usize::MAX)
-            .saturating_add(block.data_at);
+        next = block.allocated.saturating_add(block.data_at as u64);
         blocks.push(block);
         if ended {
             return Ok(blocks);
         }
     }
-    let rest = bytes.get(next..).unwrap_or(&[]);
+    let rest = file.tail(next);
     if rest.starts_with(INDEX) || rest.iter().all(|&b| b == 0) {
         return Ok(blocks);
     }
     // The chain is broken: either there is junk after the last block, or an allocated size is wrong.
-    Ok(by_index(bytes, blocks.clone(), at).unwrap_or(blocks))
+    Ok(by_index(file, blocks.clone(), at).unwrap_or(blocks))
+}
+
+fn first_block<F: Load>(file: &mut F, start: u64) -> Result<Option<u64>> {
+    let mut wanted = REACH;
+    loop {
+        file.load_range(start, wanted)?;
+        let tail = file.tail(start);
+        if let Some(found) = memchr::memmem::find(tail, MAGIC) {
+            return Ok(start.checked_add(found as u64));
+        }
+        let length = tail.len() as u64;
+        if start.saturating_add(length) >= file.size() {
+            return Ok(None);
+        }
+        wanted = length.saturating_mul(2).max(REACH);
+    }
 }
 
 /// Goes on with the blocks that the index names after those that were `found`; `None` if the index does not
 /// agree with them, or with the file.
-fn by_index(bytes: &[u8], mut found: Vec<Block>, at: u64) -> Option<Vec<Block>> {
-    let offsets = read_index(bytes)?;
+fn by_index<F: Load>(file: &mut F, mut found: Vec<Block>, at: u64) -> Option<Vec<Block>> {
+    let offsets = read_index(file)?;
     if offsets.len() <= found.len() {
         return None;
     }
     for (block, offset) in found.iter().zip(&offsets) {
-        if block.at != wide(*offset) {
+        if block.at != *offset {
             return None;
         }
     }
     for offset in offsets.get(found.len()..)? {
-        found.push(read_block(bytes, *offset, at).ok()?);
+        found.push(read_block(file, *offset, at).ok()?);
     }
     Some(found)
 }
 
 /// The offsets in the block index, if there is one that can be read and is in ascending order.
-fn read_index(bytes: &[u8]) -> Option<Vec<usize>> {
+fn read_index<F: Load>(file: &mut F) -> Option<Vec<u64>> {
+    let size = file.size();
+    let is_whole = file.tail(0).len() as u64 >= size;
+    let from = if is_whole {
+        0
+    } else {
+        size.saturating_sub(REACH)
+    };
+    file.load_range(from, REACH).ok()?;
+    let bytes = file.tail(from);
     let start = memchr::memmem::rfind(bytes, INDEX)?.checked_add(INDEX.len())?;
     let text = bytes.get(start..)?;
     // A FITS cell is as long as the file within it, but a plain file may be padded.
@@ -281,11 +320,7 @@ fn read_index(bytes: &[u8]) -> Option<Vec<usize>> {
         let Ok(Scalar::Int(offset)) = tape.scalar(id, text) else {
             return None;
         };
-        offsets.push(usize::try_from(offset).ok()?);
+        offsets.push(u64::try_from(offset).ok()?);
     }
     offsets.is_sorted_by(|a, b| a < b).then_some(offsets)
-}
-
-fn wide(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::block::{Block, MAGIC, read_blocks};
 use super::tape::Tape;
+use crate::bytes::Load;
 use crate::error::{Error, Result};
 
 /// An ASDF file: version lines, the tree, the blocks.
@@ -42,9 +43,27 @@ pub struct AsdfFile {
 impl AsdfFile {
     /// Reads the ASDF file in `bytes`, which lies at offset `at` of the whole file.
     pub fn parse(bytes: &[u8], at: u64) -> Result<Self> {
-        let mut file = Self::parse_tree(bytes, at, Tape::parse)?;
-        file.blocks = read_blocks(bytes, file.yaml.end, at)?;
-        Ok(file)
+        Self::parse_with(bytes, at, &mut { bytes })
+    }
+
+    /// [`AsdfFile::parse`] for a file that is read in part: `bytes` have the whole tree, and `file` is asked for
+    /// the headers of the blocks.
+    pub fn parse_with<F: Load>(bytes: &[u8], at: u64, file: &mut F) -> Result<Self> {
+        let mut parsed = Self::parse_tree(bytes, at, Tape::parse)?;
+        parsed.blocks = read_blocks(file, parsed.yaml.end as u64, at)?;
+        Ok(parsed)
+    }
+
+    /// Where the tree ends, if `bytes`, the start of an ASDF file, have all of it.
+    pub fn tree_end(bytes: &[u8]) -> Option<u64> {
+        let header = Header::read(bytes, 0).ok()?;
+        let rest = bytes.get(header.end..).unwrap_or_default();
+        let end = if rest.starts_with(b"%YAML") {
+            yaml_end(bytes, header.end)?
+        } else {
+            header.end
+        };
+        Some(end as u64)
     }
 
     /// Whether `bytes`, the start of an ASDF file, go beyond the end of its tree.

@@ -17,6 +17,7 @@ mod strict;
 mod tag;
 mod tape;
 
+pub(crate) use block::read_blocks;
 pub use block::{Block, MAGIC};
 pub use compress::{Compression, decompress};
 pub use emit::{Anchor, Document, Host, Link, TagId};

@@ -1,7 +1,7 @@
 //! The table of a compressed image: where each tile lies, and what is said of it.
 
 use crate::fits::{Column, Hdu, Header, Table};
-use crate::{Error, Result};
+use crate::{Bytes, Error, Result};
 
 /// The numbers of a cell, or what its elements are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,12 @@ impl Columns {
     }
 
     /// Where the bytes of a tile lie; `bytes` is the file and `hdu` that of the image.
-    pub fn packed<'a>(&self, bytes: &'a [u8], hdu: &Hdu, tile: usize) -> Result<Packed<'a>> {
+    pub fn packed<'a, B: Bytes + ?Sized>(
+        &self,
+        bytes: &'a B,
+        hdu: &Hdu,
+        tile: usize,
+    ) -> Result<Packed<'a>> {
         let columns = [
             (self.packed, None),
             (self.gzip, Some(Form::Gzip)),
@@ -186,9 +191,9 @@ impl Columns {
         Err(Error::format(row_at, message))
     }
 
-    fn heap<'a>(
+    fn heap<'a, B: Bytes + ?Sized>(
         &self,
-        bytes: &'a [u8],
+        bytes: &'a B,
         hdu: &Hdu,
         named_at: u64,
         (count, offset): (u64, u64),
@@ -202,9 +207,7 @@ impl Columns {
             if at.checked_add(length)? > end {
                 return None;
             }
-            let start = usize::try_from(at).ok()?;
-            let stop = start.checked_add(usize::try_from(length).ok()?)?;
-            Some((at, bytes.get(start..stop)?))
+            Some((at, bytes.get(at, length)?))
         };
         let Some((at, bytes)) = found() else {
             let heap = end.saturating_sub(self.heap_at);
@@ -227,7 +230,7 @@ impl Columns {
     }
 
     /// What the row of a tile says of its values.
-    pub fn facts(&self, bytes: &[u8], hdu: &Hdu, tile: usize) -> Facts {
+    pub fn facts<B: Bytes + ?Sized>(&self, bytes: &B, hdu: &Hdu, tile: usize) -> Facts {
         let row_at = self.row_at(hdu, tile);
         let value = |number: Option<Number>| match number? {
             Number::Same(value) => Some(value),
@@ -267,13 +270,12 @@ fn number(column: &Column) -> Option<Number> {
 }
 
 /// The `length` bytes at byte `at` of the file.
-fn bytes_at(bytes: &[u8], at: u64, length: usize) -> Option<&[u8]> {
-    let start = usize::try_from(at).ok()?;
-    bytes.get(start..)?.get(..length)
+fn bytes_at<B: Bytes + ?Sized>(bytes: &B, at: u64, length: usize) -> Option<&[u8]> {
+    bytes.get(at, length as u64)
 }
 
 /// The number of elements and their place in the heap.
-fn descriptor(bytes: &[u8], at: u64, width: usize) -> Option<(u64, u64)> {
+fn descriptor<B: Bytes + ?Sized>(bytes: &B, at: u64, width: usize) -> Option<(u64, u64)> {
     // They are signed (FITS 4.0 §7.3.5); as unsigned numbers negative ones lie beyond every heap.
     let cell = bytes_at(bytes, at, width)?;
     let half = width >> 1;
@@ -284,7 +286,12 @@ fn descriptor(bytes: &[u8], at: u64, width: usize) -> Option<(u64, u64)> {
     Some((number(cell), number(cell.get(half..)?)))
 }
 
-fn integer(bytes: &[u8], row_at: u64, offset: usize, element: Element) -> Option<i64> {
+fn integer<B: Bytes + ?Sized>(
+    bytes: &B,
+    row_at: u64,
+    offset: usize,
+    element: Element,
+) -> Option<i64> {
     let cell = bytes_at(bytes, row_at.checked_add(offset as u64)?, element.width())?;
     match element {
         Element::Byte => cell.first().map(|&byte| i64::from(byte)),
@@ -295,7 +302,7 @@ fn integer(bytes: &[u8], row_at: u64, offset: usize, element: Element) -> Option
     }
 }
 
-fn cell(bytes: &[u8], row_at: u64, offset: usize, element: Element) -> Option<f64> {
+fn cell<B: Bytes + ?Sized>(bytes: &B, row_at: u64, offset: usize, element: Element) -> Option<f64> {
     let float = bytes_at(bytes, row_at.checked_add(offset as u64)?, element.width())?;
     match element {
         Element::Float(4) => Some(f64::from(f32::from_be_bytes(*float.first_chunk()?))),

@@ -9,7 +9,7 @@ use super::values::{Change, Raw, single};
 use super::{Codec, Compressed, Fault, gzip, hcompress, least, plio, rice, sized};
 use crate::fits::Hdu;
 use crate::memory::Fresh;
-use crate::{Error, ErrorKind, Result, parallel};
+use crate::{Bytes, Error, ErrorKind, Result, parallel};
 
 /// A core takes tiles of about this many pixels at a time.
 const BATCH: usize = 1 << 15;
@@ -29,10 +29,15 @@ struct Scratch {
 impl Compressed {
     /// Unpacks the image into fresh memory, in native byte order.
     ///
-    /// `bytes` is the file. With `flip` the top bit of integers is flipped, which undoes the offset of
+    /// `bytes` are the file, as far as it holds data of the HDU. With `flip` the top bit of integers is flipped, which undoes the offset of
     /// unsigned integers (FITS 4.0 table 11). A fault names its tile, the first being tile 1, and is that
     /// of the first tile that has one.
-    pub fn decode(&self, bytes: &[u8], hdu: &Hdu, flip: bool) -> Result<Fresh> {
+    pub fn decode<B: Bytes + Sync + ?Sized>(
+        &self,
+        bytes: &B,
+        hdu: &Hdu,
+        flip: bool,
+    ) -> Result<Fresh> {
         self.check(bytes, hdu)?;
         let width = self.width();
         let size = self.tiles.size().checked_mul(width).ok_or_else(|| {
@@ -66,7 +71,7 @@ impl Compressed {
     }
 
     /// Refuses tiles that are not in the file, or that so few bytes cannot hold.
-    fn check(&self, bytes: &[u8], hdu: &Hdu) -> Result<()> {
+    fn check<B: Bytes + ?Sized>(&self, bytes: &B, hdu: &Hdu) -> Result<()> {
         let (rows, count) = (self.columns.rows(), self.tiles.count());
         if rows < count {
             let message = format!("the table has {rows} rows, the image has {count} tiles");
@@ -96,7 +101,12 @@ impl Compressed {
         Ok(())
     }
 
-    fn packed<'a>(&self, bytes: &'a [u8], hdu: &Hdu, number: usize) -> Result<Packed<'a>> {
+    fn packed<'a, B: Bytes + ?Sized>(
+        &self,
+        bytes: &'a B,
+        hdu: &Hdu,
+        number: usize,
+    ) -> Result<Packed<'a>> {
         self.columns
             .packed(bytes, hdu, number)
             .map_err(|error| Error {
