@@ -99,7 +99,11 @@ class Scanner:
     def __new__(cls, columns: list[_ScanColumn]) -> Scanner:
         """Take the columns: their kind, the words that say more, and their type."""
     def run(
-        self, paths: list[str], jobs: int, learn: Callable[[_Key], _Plan | None]
+        self,
+        paths: list[str],
+        jobs: int,
+        learn: Callable[[_Key], _Plan | None],
+        far: dict[int, tuple[Stretches | None, int | None, int | None]] = {},
     ) -> tuple[
         _Buffers,
         _Buffers,
@@ -112,7 +116,8 @@ class Scanner:
     ]:
         """Scan files on `jobs` threads.
 
-        `learn` gives the plan for a name or a guess, when the first file is met that says so.
+        `learn` gives the plan for a name or a guess, when the first file is met that says so. `far` has the
+        headers and tree, size and time of change of files that are not on a disk, by their number.
 
         Returns (sizes, times of change in microseconds, columns, faults as (file, kind, errno,
         message), warnings, files whose class was guessed, files that a model has to judge, (file,
@@ -131,6 +136,15 @@ class Product:
         lives, nobody edits the file in place. To `edit` it, nobody else may read it: BlockingIOError if
         somebody does, or if the file cannot be edited in place at all (several names, a network).
         """
+    @staticmethod
+    def far(stretches: Stretches, reader: Any, name: str) -> Product:
+        """Make a product of the headers and the tree that were fetched of a file.
+
+        Where data are asked for, ``reader.read(place, length)`` gives them, as a buffer.
+        """
+    @property
+    def is_far(self) -> bool:
+        """Whether data have to be fetched when they are asked for."""
     @property
     def locked(self) -> bool:
         """Whether the file was opened to be edited."""
@@ -233,6 +247,28 @@ class Product:
         """Return the data of a block without its compression, never more than its header announces."""
     def block_checksums(self) -> list[bool | None]:
         """Return for each block whether its data have the MD5 of its header; None where it has none."""
+
+# (name, version, start of the header, start of the data, end with padding, bytes of data)
+_FarHdu = tuple[str, int, int, int, int | None, int]
+
+@final
+class Stretches:
+    """What was fetched of a file that is far away."""
+
+    def __new__(cls, size: int) -> Stretches:
+        """Begin with nothing of a file of `size` bytes."""
+    def add(self, at: int, bytes: bytes) -> None:  # noqa: A002
+        """Take bytes of the file; those that are there already stay."""
+    def __len__(self) -> int:
+        """Return how many bytes are here."""
+    def survey(
+        self, with_blocks: bool
+    ) -> tuple[list[_FarHdu], tuple[int, int] | None, tuple[int, int] | None]:
+        """Walk as far as the bytes go.
+
+        Returns (HDUs, place and length of the ASDF file once it is reached, place and length of what is
+        wanted next, None once headers and tree are here, `with_blocks` the headers of binary blocks).
+        """
 
 @final
 class Numbers:

@@ -31,6 +31,7 @@ __all__ = [
     "hdu_array",
     "image_values",
     "packed_dtype",
+    "partly_stored_image",
     "shape_of",
     "stored_dtype",
     "stored_image",
@@ -296,6 +297,25 @@ def stored_image(product: Product, index: int) -> pixels.Stored:
     region = product.unchanged(hdu.data_at, hdu.announced)
     stored = np.frombuffer(memoryview(region), STORED[bitpix]).reshape(shape)
     return pixels.image(stored, scale, zero, blank, region)
+
+
+def partly_stored_image(
+    product: Product,
+    index: int,
+    make: Callable[[int, str, tuple[int, ...]], np.ndarray[Any, Any]],
+) -> pixels.Stored:
+    """Return the numbers of an image from `make`, which gets their place, their type and their shape.
+
+    Raises
+    ------
+    FormatError
+        The file ends before the data do.
+    """
+    bitpix, shape, scale, zero, blank = product.image(index)
+    hdu = product.hdu(index)
+    if hdu.data_len < hdu.announced:
+        product.unchanged(hdu.data_at, hdu.announced)  # which says what is wrong
+    return pixels.image(make(hdu.data_at, STORED[bitpix], tuple(shape)), scale, zero, blank)
 
 
 def _compressed(product: Product, index: int) -> np.ndarray[Any, Any] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from ._core import Deferred, Hdu, Product, Region
 from .errors import FormatError, FormatWarning, MissingExtraError, UnsupportedError, warn
 from .mapping import SchemaNode
 from .migrate import Added, completed
+from .remote import is_url, name_of, refuse
+
+if TYPE_CHECKING:
+    from .remote.reader import Reader
 
 __all__ = ["File", "HduArray", "Lazy", "child", "header_shape", "is_lazy", "native_once"]
 
@@ -154,6 +158,8 @@ class File:
         Whether tags that no installed extension knows are converted without a warning.
     native : bool
         Whether arrays are made in native byte order.
+    remote : Reader or None
+        Who fetches the data of a file that is far away.
 
     Notes
     -----
@@ -178,6 +184,7 @@ class File:
         "native",
         "path",
         "product",
+        "remote",
     )
 
     def __init__(self, product: Product) -> None:
@@ -197,6 +204,7 @@ class File:
         self._shared = False
         self.ignore_unrecognized_tag = False
         self.native = False
+        self.remote: Reader | None = None
         self._lock = threading.RLock()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -206,6 +214,7 @@ class File:
             other.path = self.path
             other.ignore_unrecognized_tag = self.ignore_unrecognized_tag
             other.native = self.native
+            other.remote = self.remote
             other._shared = True
             other._siblings = dict(self._siblings)
             other.added = self.added
@@ -215,8 +224,16 @@ class File:
             return other
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, edit: bool = False) -> File:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        edit: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> File:
         """Open a file; no pixel is read. To `edit` it in place nobody else may have it open.
+
+        A path that is a URL is opened by `storage_options` for fsspec.
 
         Raises
         ------
@@ -225,10 +242,36 @@ class File:
         FormatError
             The file is neither FITS nor ASDF, or its tree is damaged.
         """
-        file = cls(Product.open(os.fspath(path), edit))
+        if is_url(path):
+            if edit:
+                refuse(path)
+            file = cls._far(str(path), storage_options)
+        elif storage_options:
+            raise ValueError(f"{os.fspath(path)}: storage_options are for URLs, and this is none")
+        else:
+            file = cls(Product.open(os.fspath(path), edit))
         for message in file.product.warnings:
             warn(message, FormatWarning)
         return file
+
+    @classmethod
+    def _far(cls, url: str, options: Mapping[str, Any] | None) -> File:
+        from .remote.opening import opened  # most files are near
+        from .remote.reader import Reader, local
+
+        path = local(url, options)
+        if path is not None:
+            return cls(Product.open(path))
+        reader = Reader(url, options)
+        file = cls(opened(reader))
+        if file.product.is_far:
+            file.remote = reader
+        return file
+
+    @property
+    def name(self) -> str:
+        """The name of the file, without what leads there."""
+        return name_of(self.path) if is_url(self.path) else os.path.basename(self.path)
 
     @property
     def standard(self) -> str | None:

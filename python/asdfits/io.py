@@ -14,6 +14,7 @@ from .errors import NoTypeWarning, warn
 from .file import File
 from .models import DataModel, JwstDataModel, model_class
 from .models.nodes import check_depth
+from .remote import is_url, name_of
 
 if TYPE_CHECKING:
     from .container import ModelContainer
@@ -51,6 +52,7 @@ def open(  # noqa: A001  # what users call it
     *,
     native: bool = False,
     strict_compat: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> Any:
     """Open a JWST product as the data model that it says it is.
@@ -62,8 +64,8 @@ def open(  # noqa: A001  # what users call it
     Parameters
     ----------
     init : str, path-like, model or list
-        A ``.fits``, ``.fits.gz`` or ``.asdf`` file; or a model, whose tree the new one shares. An
-        association, ``…_asn.json``, or a list of paths and models is opened as an
+        A ``.fits``, ``.fits.gz`` or ``.asdf`` file, also at a URL; or a model, whose tree the new one
+        shares. An association, ``…_asn.json``, or a list of paths and models is opened as an
         `asdfits.ModelContainer`, whose members open when they are touched.
     guess : bool
         Whether a file that names no known class opens as the class that its SCI array suggests.
@@ -72,6 +74,10 @@ def open(  # noqa: A001  # what users call it
         default images are big-endian views of the file. What is saved is the same.
     strict_compat : bool
         Answer as stdatamodels does also where asdfits does better; see the notes.
+    storage_options : dict, optional
+        For a URL: what its file system in fsspec takes, such as ``{"anon": False}`` for S3 or
+        ``{"headers": …}`` for HTTP; ``"policy"`` is an `asdfits.remote.Policy`. S3 is asked anonymously
+        where this user has no credentials.
     **kwargs
         Passed to the class: `pass_invalid_values`, `strict_validation`, `validate_on_assignment`;
         to the container also `asn_exptypes`, `asn_n_members`, `asn_product`, `max_open`.
@@ -85,10 +91,13 @@ def open(  # noqa: A001  # what users call it
     Raises
     ------
     OSError
-        The file is missing, a folder, or may not be read.
+        The file is missing, a folder, or may not be read; at a URL, nothing answers. An array raises it
+        as well, if the file at a URL has changed since.
     FormatError
         The file is not FITS or ASDF, or its tree is damaged. The message names the path, the HDU and
         the byte.
+    MissingExtraError
+        The URL needs a package that is not installed.
     ValueError
         The name of the file does not end like a file that can be opened.
     TypeError
@@ -96,6 +105,9 @@ def open(  # noqa: A001  # what users call it
 
     Notes
     -----
+    Of a file at a URL headers and tree are fetched, in three requests or so. An array is fetched as a whole
+    when it is touched, and is the model's own from then on; ``model.section`` fetches what it covers.
+
     Where asdfits and stdatamodels differ by design, asdfits' own answer is the default, and
     `strict_compat` gives that of stdatamodels, for pipelines that rely on it:
 
@@ -140,7 +152,7 @@ def open(  # noqa: A001  # what users call it
     kind = file_type(path)
     if kind == "asn":
         return _container(path, guess=guess, native=native, strict_compat=strict_compat, **kwargs)
-    file = File.open(path)
+    file = File.open(path, storage_options=storage_options)
     file.native = native
     return opened(file, guess, strict_compat=strict_compat, **kwargs)
 
@@ -239,19 +251,25 @@ def native(init: Any, out: np.ndarray[Any, Any] | None = None, **kwargs: Any) ->
 
 
 def read_metadata(
-    fname: str | os.PathLike[str], model_type: str | None = None, flatten: bool = True
+    fname: str | os.PathLike[str],
+    model_type: str | None = None,
+    flatten: bool = True,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the metadata of a product without making a model, any array or any WCS.
 
     Parameters
     ----------
     fname : str or path-like
-        A ``.fits``, ``.fits.gz`` or ``.asdf`` file.
+        A ``.fits``, ``.fits.gz`` or ``.asdf`` file, also at a URL.
     model_type : str, optional
         The class whose schema maps header cards to paths; by default the class that the file names, or
         else the one that its SCI array suggests. Of no effect for ASDF files.
     flatten : bool
         Whether the answer is dotted path -> value, or a nested dict.
+    storage_options : dict, optional
+        For a URL, as for `open`.
 
     Returns
     -------
@@ -274,7 +292,7 @@ def read_metadata(
     kind = file_type(os.fspath(fname))
     if kind == "asn":
         raise ValueError(f"File type {kind} not supported. Must be FITS or ASDF.")
-    file = File.open(fname)
+    file = File.open(fname, storage_options=storage_options)
     if not file.product.is_fits:
         tree = file.tree()
     elif model_type is None or mapping.is_class(model_type):
@@ -340,7 +358,8 @@ def file_type(path: str) -> str:
     ValueError
         The name has no suffix, or none that is known.
     """
-    suffixes = [f".{part}" for part in os.path.basename(path).lstrip(".").split(".")[1:]]
+    name = name_of(path) if is_url(path) else os.path.basename(path)
+    suffixes = [f".{part}" for part in name.lstrip(".").split(".")[1:]]
     if not suffixes:
         raise ValueError(f"Input file path does not have an extension: {path}")
     for suffix in reversed(suffixes[-2:]):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from . import arrays, pixels
+from ._core import Product
 from .file import File, HduArray
+
+if TYPE_CHECKING:
+    from .remote.reader import Reader
 
 __all__ = ["Section"]
 
@@ -29,7 +33,8 @@ class Section:
     -----
     Each index gives a new array, writable and independent of the model. Memory is taken for the cut
     alone. What was written to the array of the model before is seen; where the array was not made yet,
-    the file is read.
+    the file is read. Of a file at a URL the ranges that an index covers are fetched, and some
+    of them kept for the next one; for an index by arrays, the box around what they name.
     """
 
     __slots__ = ("_array", "_file", "_index", "_stored", "dtype", "shape")
@@ -41,9 +46,12 @@ class Section:
         self._stored: pixels.Stored | None = None
         if isinstance(array, HduArray):
             self._file, self._index = array.file, array.index
-            self._stored = arrays.stored_image(array.file.product, array.index)
-            self.shape: tuple[int, ...] = self._stored.array.shape
-            self.dtype: np.dtype[Any] = self._stored.dtype
+            if array.file.remote is None:
+                stored = self._stored = arrays.stored_image(array.file.product, array.index)
+            else:
+                stored = arrays.partly_stored_image(array.file.product, array.index, _nothing)
+            self.shape: tuple[int, ...] = stored.array.shape
+            self.dtype: np.dtype[Any] = stored.dtype
             if array.node is not None and array.node.datatype is not None:
                 self.dtype = np.dtype(array.node.dtype_spec)
         else:
@@ -81,18 +89,31 @@ class Section:
         """The bytes that the whole array would take."""
         return self.size * self.dtype.itemsize
 
-    def stored(self) -> pixels.Stored:
-        """Return the numbers, and how they are read."""
+    def stored(self, key: Any = ...) -> pixels.Stored:
+        """Return the numbers, and how they are read; those of a file far away where an index looks."""
         touched = None if self._file is None else self._file.touched(self._index)
         if touched is not None:
             return pixels.plain(touched)
         if self._stored is not None:
             return self._stored
+        if self._file is not None and self._file.remote is not None:
+            return self._fetched(self._file.product, self._file.remote, key)
         return pixels.plain(np.asarray(self._array))
+
+    def _fetched(self, product: Product, reader: Reader, key: Any) -> pixels.Stored:
+        if key is Ellipsis:
+            return arrays.stored_image(product, self._index)
+
+        def make(at: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+            from .remote.cutting import canvas
+
+            return canvas(reader, at, dtype, shape, key)
+
+        return arrays.partly_stored_image(product, self._index, make)
 
     def __getitem__(self, key: Any) -> Any:
         """Return the values at an index of numpy, basic or not: a new array, or one number."""
-        stored = self.stored()
+        stored = self.stored(key)
         # A single number of numpy is native, whatever the array is.
         cut = np.asarray(stored.array[key], stored.array.dtype)
         if cut.dtype.kind not in "iuf" or cut.dtype.itemsize > 8:
@@ -118,3 +139,8 @@ class Section:
     def __repr__(self) -> str:
         where = f" of {self._file.product.hdu(self._index).label}" if self._file else ""
         return f"<Section {self.shape} {self.dtype}{where}>"
+
+
+def _nothing(_: int, dtype: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """An array that takes no memory, of which type and shape are asked alone."""
+    return np.broadcast_to(np.zeros((), dtype), shape)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from .. import dynamicdq
 from ..file import File
 from ..mapping import ModelSchema
+from ..remote import refuse
 from ..save import save_asdf, save_fits
 from .defaults import StandardDQ
 
@@ -44,12 +45,16 @@ def target(
     ------
     ValueError
         The name ends otherwise.
+    OSError
+        It is a URL.
     """
     name = os.fspath(path(model["meta.filename"]) if callable(path) else path)
+    refuse(name)
     kind = os.path.splitext(name)[1]
     if kind not in (".fits", ".asdf"):
         raise ValueError(f"unknown filetype {kind!r} of {name}; expected .fits or .asdf")
     if dir_path is not None:
+        refuse(os.fspath(dir_path))
         name = os.path.join(os.fspath(dir_path), os.path.basename(name))
     return name, kind
 
