@@ -7,6 +7,7 @@ import gzip
 import logging
 import os
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -60,6 +61,11 @@ class RangeServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: RangeServer
+
+    def setup(self) -> None:
+        # What is counted is on its way, and does not wait in a buffer of the system.
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 15)
+        super().setup()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nobody reads it."""

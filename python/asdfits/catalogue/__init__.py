@@ -10,10 +10,11 @@ pyarrow comes with the extra ``arrow``: ``pip install 'asdfits[arrow]'``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from ..remote import is_url
 from .columns import DEFAULT, Column, columns_of
 from .files import PATTERNS, Entry, Source, entries
 from .scanning import BATCH, Rows, arrow
@@ -32,6 +33,7 @@ def scan(
     pattern: str | Iterable[str] = PATTERNS,
     jobs: int | None = None,
     progress: Callable[[int], object] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return what the headers and trees of many files say, a row for each file.
 
@@ -42,7 +44,8 @@ def scan(
     ----------
     source : str, path-like or iterable of these
         A file, a folder (with the folders in it), a pattern such as ``data/**/*_cal.fits``, or any
-        number of these; an iterator is not read ahead.
+        number of these; an iterator is not read ahead. URLs are as good: a file, ``s3://bucket/prefix/``,
+        ``s3://bucket/*/*_cal.fits``.
     columns : iterable of str, optional
         Names of columns, among them ``"default"`` for the default ones; only those if not given.
 
@@ -70,6 +73,8 @@ def scan(
         Threads that read files; as many as there are processors, if not given.
     progress : callable, optional
         Called with the number of files, each time some are done.
+    storage_options : dict, optional
+        For URLs, as in `asdfits.open`.
 
     Returns
     -------
@@ -98,7 +103,14 @@ def scan(
     a value is more than a scalar, the file is opened as a model, which takes some milliseconds.
     """
     reader = scan_batches(
-        source, columns, where, previous, pattern=pattern, jobs=jobs, progress=progress
+        source,
+        columns,
+        where,
+        previous,
+        pattern=pattern,
+        jobs=jobs,
+        progress=progress,
+        storage_options=storage_options,
     )
     return reader.read_all().combine_chunks()
 
@@ -112,6 +124,7 @@ def scan_batches(
     pattern: str | Iterable[str] = PATTERNS,
     jobs: int | None = None,
     progress: Callable[[int], object] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return a `pyarrow.RecordBatchReader` that scans as it is read; for what does not fit in memory.
 
@@ -128,13 +141,13 @@ def scan_batches(
         where = expression(where, types_of(made))
     jobs = len(os.sched_getaffinity(0)) if jobs is None else max(1, jobs)
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern)
-    rows = Rows(made, jobs)
+    rows = Rows(made, jobs, storage_options)
     older = None if previous is None else Previous(previous, made)
     names = [column.name for column in wanted]
     schema = pa.schema([rows.schema.field(name) for name in names], metadata=FORMAT)
 
     def batches() -> Iterator[Any]:
-        files = entries(source, patterns)
+        files = entries(source, patterns, storage_options)
         for batch, count in _batches(rows, files, older):
             if progress is not None:
                 progress(count)
@@ -155,6 +168,11 @@ def _batches(
         return
     pa = arrow()
     while chunk := list(islice(files, BATCH)):
+        if any(is_url(entry.path) for entry in chunk):
+            from .far import dated  # most files are near
+
+            for number, entry in dated(chunk, rows.options).items():
+                chunk[number] = entry
         places = [older.place(entry) for entry in chunk]
         changed = [entry for entry, place in zip(chunk, places, strict=True) if place is None]
         parts = [batch for batch, _ in rows.batches(changed)]

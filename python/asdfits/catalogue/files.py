@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ..remote import is_url
 
 __all__ = ["PATTERNS", "Entry", "Source", "entries"]
 
@@ -22,18 +24,28 @@ class Entry(NamedTuple):
 
     path: str
     fault: OSError | None = None
+    size: int | None = None
+    """Bytes, where a listing says it."""
+    modified: int | None = None
+    """Microseconds since 1970, where a listing says it."""
 
 
-def entries(source: Source, patterns: Iterable[str] = PATTERNS) -> Iterator[Entry]:
+def entries(
+    source: Source,
+    patterns: Iterable[str] = PATTERNS,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Iterator[Entry]:
     """Yield the files that `source` means, one after the other.
 
     Parameters
     ----------
     source
         A file; a folder, whose files are taken, and those of the folders in it; a pattern such as
-        ``data/*/*_cal.fits`` (``**`` stands for any depth); or an iterable of these.
+        ``data/*/*_cal.fits`` (``**`` stands for any depth); a URL of any of these; or an iterable.
     patterns
         The names that are taken from folders. A name that begins with a dot is not.
+    storage_options
+        For URLs, as in `asdfits.open`.
 
     Notes
     -----
@@ -44,10 +56,14 @@ def entries(source: Source, patterns: Iterable[str] = PATTERNS) -> Iterator[Entr
     patterns = tuple(patterns)
     if not isinstance(source, (str, os.PathLike)):
         for each in source:
-            yield from entries(each, patterns)
+            yield from entries(each, patterns, storage_options)
         return
     path = os.fspath(source)
-    if os.path.isdir(path):
+    if is_url(path):
+        from .far import listed  # most files are near
+
+        yield from listed(path, patterns, storage_options)
+    elif os.path.isdir(path):
         yield from _walk(path, patterns)
     elif not os.path.lexists(path) and glob.has_magic(path):
         for found in sorted(glob.iglob(path, recursive=True)):

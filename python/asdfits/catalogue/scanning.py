@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,12 @@ from ..models import JwstDataModel
 from ..models.nodes import Node, plain_time
 from ..products import LEVELS, classify, parse
 from ..products.content import EVIDENCE, judge
+from ..remote import is_url
 from .columns import Column, Type, pattern_of
 from .files import Entry
+
+if TYPE_CHECKING:
+    from .far import Fetched
 
 __all__ = ["BATCH", "Rows", "arrow"]
 
@@ -69,6 +73,7 @@ class _Scan(NamedTuple):
     faults: dict[int, str]
     warnings: dict[int, list[str]]
     unsettled: list[int]
+    far: dict[int, Fetched]
 
 
 class Rows:
@@ -80,11 +85,16 @@ class Rows:
         What the rows have.
     jobs
         Threads that read files.
+    options
+        For URLs, as in `asdfits.open`.
     """
 
-    def __init__(self, columns: Sequence[Column], jobs: int) -> None:
+    def __init__(
+        self, columns: Sequence[Column], jobs: int, options: Mapping[str, Any] | None = None
+    ) -> None:
         self.columns = columns
         self.jobs = jobs
+        self.options = options
         self.schema = arrow().schema([(c.name, field_type(c.type)) for c in columns])
         # The class is asked for in any case, as it says whether there is one.
         asked = [column for column in columns if column.kind == "file" and column.word != "class"]
@@ -114,7 +124,13 @@ class Rows:
 
     def _scan(self, chunk: Sequence[Entry]) -> _Scan:
         paths = [entry.path for entry in chunk]
-        answer = self._scanner.run(paths, self.jobs, self._plan)
+        fetched: dict[int, Fetched] = {}
+        if any(is_url(path) for path in paths):
+            from .far import fetch  # most files are near
+
+            fetched = fetch(chunk, self.options)
+        far = {number: each[:3] for number, each in fetched.items()}
+        answer = self._scanner.run(paths, self.jobs, self._plan, far)
         size, modified, columns, faults, notes, guessed, unsettled, unfit = answer
         scan = _Scan(
             _array(size, "integer", len(chunk)),
@@ -126,9 +142,13 @@ class Rows:
             {number: _fault(kind, errno, text) for number, kind, errno, text in faults},
             {},
             unsettled,
+            fetched,
         )
         for number, text in notes:
             scan.warnings.setdefault(number, []).append(text)
+        for number, each in fetched.items():
+            if each.fault is not None:
+                scan.faults[number] = _words(each.fault, paths[number])
         for number in guessed:
             name = scan.columns[0][number].as_py()
             if name is None:
@@ -234,15 +254,20 @@ class Rows:
         for place, column in enumerate(facts):
             made[column.name] = [row[place] for row in rows]
         if kinds and open_:
-            for number, level in self._judged([chunk[number].path for number in open_], open_):
+            for number, level in self._judged(chunk, open_, scan.far):
                 found[number] = level
         for column in kinds:
             made[column.name] = [_of_level(column.word, level) for level in found]
         return made
 
-    def _judged(self, paths: list[str], numbers: list[int]) -> Iterator[tuple[int, str | None]]:
+    def _judged(
+        self, chunk: Sequence[Entry], numbers: list[int], fetched: Mapping[int, Fetched]
+    ) -> Iterator[tuple[int, str | None]]:
         """Yield (number, level) of files whose names say nothing, by what is in them."""
-        answer = self._evidence.run(paths, self.jobs, lambda _: None)
+        paths = [chunk[number].path for number in numbers]
+        places = enumerate(numbers)
+        far = {place: fetched[number][:3] for place, number in places if number in fetched}
+        answer = self._evidence.run(paths, self.jobs, lambda _: None, far)
         types: list[Type] = ["logical" if key == "TSOVISIT" else "text" for key in EVIDENCE[:-1]]
         arrays = [
             _array(buffers, type_, len(paths)).to_pylist()
@@ -252,7 +277,7 @@ class Rows:
             values = {key: array[place] for key, array in zip(EVIDENCE, arrays, strict=True)}
             if paths[place].endswith(".asdf"):
                 try:
-                    kind = classify(paths[place])
+                    kind = classify(_opened(paths[place], self.options))
                 except _OPENED:
                     kind = None
             else:
@@ -276,7 +301,7 @@ class Rows:
                 columns = [*(column for column in columns if column.kind == "file"), *always]
             notes = scan.warnings.pop(number, [])
             try:
-                values = _looked_up(chunk[number].path, columns, notes)
+                values = _looked_up(chunk[number].path, self.options, columns, notes)
             except _OPENED as error:
                 scan.faults.setdefault(number, _words(error, chunk[number].path))
                 values = {}
@@ -309,11 +334,17 @@ def _of_level(word: str, level: str | None) -> Any:
     return getattr(LEVELS[level], word)
 
 
-def _looked_up(path: str, columns: Sequence[Column], notes: list[str]) -> dict[str, Any]:
+def _opened(path: str, options: Mapping[str, Any] | None) -> JwstDataModel:
+    return io.open(path, storage_options=options if is_url(path) else None)
+
+
+def _looked_up(
+    path: str, options: Mapping[str, Any] | None, columns: Sequence[Column], notes: list[str]
+) -> dict[str, Any]:
     """Return the values of columns as the model has them; what is odd is added to `notes`."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with io.open(path) as model:
+        with _opened(path, options) as model:
             values = {column.name: _value(model, column, notes) for column in columns}
     for warning in caught:
         text = str(warning.message).removeprefix(f"{path}: ").partition("\n")

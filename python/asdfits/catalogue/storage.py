@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import MissingExtraError
+from ..remote import is_url
 from .columns import Column, columns_of
 from .files import Entry
 from .scanning import arrow, field_type
@@ -211,6 +212,8 @@ class Previous:
         found = self._places.get(entry.path)
         if found is None or entry.fault is not None:
             return None
+        if is_url(entry.path):
+            return found[2] if (entry.size, entry.modified) == found[:2] else None
         try:
             status = os.stat(entry.path)
         except OSError:

@@ -7,7 +7,8 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Sequence
+import socket
+from collections.abc import AsyncIterator, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -22,8 +23,12 @@ Range = tuple[int, int]
 # Services known to answer a request for several ranges with the whole file.
 _SINGLE: Final = ("amazons3", "cloudfront", "uploadserver", "cloudflare", "windows-azure-blob")
 
-# Servers that did so, found out.
+# Servers that did so, and servers that answer for several ranges, as they were found out.
 _found_single: set[str] = set()
+_found_multi: set[str] = set()
+
+# What may be on its way, in bytes, where a server is not known yet: it may send the whole file.
+_WINDOW: Final = 64 << 10
 
 
 class Stamp(NamedTuple):
@@ -127,10 +132,9 @@ class _Http:
             "timeout",
             aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),
         )
-        session = await self.fs.set_session()
         url = self.fs.encode_url(self.url)
         try:
-            async with session.get(
+            async with self._session(probe=len(ranges) > 1) as session, session.get(
                 url, headers=headers, auto_decompress=False, **options
             ) as response:
                 try:
@@ -148,6 +152,27 @@ class _Http:
         except aiohttp.ClientError as error:
             text = f"the connection failed: {error}"
             raise PassingError(errno.ECONNABORTED, text, shown(self.url)) from error
+
+    @contextlib.asynccontextmanager
+    async def _session(self, *, probe: bool) -> AsyncIterator[Any]:
+        """The session of the file system; to try a server out, one that takes in little at a time.
+
+        A server that does not know several ranges begins to send the whole file, and what is on its way
+        until it is stopped is as much as the buffers of the connection hold.
+        """
+        import aiohttp
+
+        connector = None
+        if probe and self.origin not in _found_multi:
+            with contextlib.suppress(TypeError):  # aiohttp before 3.12
+                connector = aiohttp.TCPConnector(socket_factory=_small_socket)
+        if connector is None or "connector" in self.fs.client_kwargs:
+            yield await self.fs.set_session()
+            return
+        words = {**self.fs.client_kwargs, "connector": connector}
+        session = await self.fs.get_client(loop=self.fs.loop, **words)
+        async with session:
+            yield session
 
     async def _answer(self, response: Any, ranges: Sequence[Range]) -> Answer:
         status, head = response.status, response.headers
@@ -172,6 +197,7 @@ class _Http:
             room = sum(end - start + 1024 for start, end in ranges)
             body = await self._body(response, room)
             pieces, total = _parts(body, kind, self.url)
+            _found_multi.add(self.origin)
             return Answer(pieces, self._stamp(head, total))
         found = _content_range(head.get("Content-Range", ""))
         if found is None or found[2] is None:
@@ -233,6 +259,13 @@ class _Http:
             with contextlib.suppress(ValueError):
                 seconds = parsedate_to_datetime(modified).timestamp()
         return Stamp(size, head.get("ETag"), modified, seconds)
+
+
+def _small_socket(address: Any) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW)
+    return made
 
 
 _RANGE: Final = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)")
