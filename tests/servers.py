@@ -42,7 +42,7 @@ class RangeServer(ThreadingHTTPServer):
         self.multi = multi
         self.faults: list[str] = []
         self.always = ""
-        self.heads: dict[str, str] = {}
+        self.name = "ranges/1"
         self.requests: list[tuple[str, str, str | None]] = []
         self.sent = 0
         self.lock = threading.Lock()
@@ -70,6 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nobody reads it."""
 
+    def version_string(self) -> str:
+        return self.server.name
+
     def do_HEAD(self) -> None:  # noqa: N802
         self.do_GET(with_body=False)
 
@@ -95,7 +98,6 @@ class _Handler(BaseHTTPRequestHandler):
         heads = {
             "ETag": f"W/{tag}" if fault == "weak" else tag,
             "Last-Modified": email.utils.formatdate(path.stat().st_mtime, usegmt=True),
-            **server.heads,
         }
         match = self.headers.get("If-Match")
         if match is not None and match != tag and fault != "careless":

@@ -17,7 +17,7 @@ for, and asdf where the tree holds objects that only its extensions know.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
@@ -32,6 +32,7 @@ from .header import is_builtin
 from .lazytree import Branch, made, raw
 from .overlay import HASH
 from .plan import Plan, named_hdu
+from .remote import refuse
 from .save import embedded_text, write_plan
 from .sums import as_bytes
 
@@ -54,6 +55,8 @@ def open(  # noqa: A001  # the name that the reference has
     filename_or_hdu: str | os.PathLike[str] | HDUList,
     ignore_missing_extensions: bool = False,
     ignore_unrecognized_tag: bool = False,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> AsdfInFits:
     """Open the tree in a FITS file.
 
@@ -63,13 +66,15 @@ def open(  # noqa: A001  # the name that the reference has
     Parameters
     ----------
     filename_or_hdu : str, path-like or astropy.io.fits.HDUList
-        The file, or HDUs that astropy has opened or made. The latter are used as they are in memory
+        The file, also at a URL, or HDUs that astropy has opened or made. The latter are used as they are in memory
         and are not closed.
     ignore_missing_extensions : bool
         False warns where the first object is made of a file that was written with asdf extensions
         that are not installed.
     ignore_unrecognized_tag : bool
         True makes parts that no installed extension knows dicts and lists without a warning.
+    storage_options : dict, optional
+        For a URL, as for `asdfits.open`.
 
     Returns
     -------
@@ -84,14 +89,13 @@ def open(  # noqa: A001  # the name that the reference has
         The file is not FITS, or its tree is damaged. The message names the path, the HDU and the byte.
     """
     if isinstance(filename_or_hdu, (str, os.PathLike)):
-        product = Product.open(filename_or_hdu)
+        file = _File.reached(filename_or_hdu, storage_options)
         hdus = None
     elif hasattr(filename_or_hdu, "index_of"):
         hdus = filename_or_hdu
-        product = _embedded(hdus)
+        file = _File(_embedded(hdus))
     else:
         raise TypeError(f"found {type(filename_or_hdu)}, expected a path or an HDUList")
-    file = _File(product)
     file.in_memory = hdus
     file.ignore_unrecognized_tag = ignore_unrecognized_tag
     file.ignore_missing_extensions = ignore_missing_extensions
@@ -284,6 +288,7 @@ def write(
         The file cannot be written; what was there is as it was.
     """
     path = os.fspath(filename)
+    refuse(path)
     if not overwrite and os.path.lexists(path):
         raise FileExistsError(17, "the file exists; overwrite=True replaces it", path)
     if hdulist is not None and hasattr(hdulist, "index_of"):

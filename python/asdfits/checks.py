@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,7 +56,9 @@ class Finding:
         return self.message
 
 
-def verify(path: str | os.PathLike[str]) -> list[Finding]:
+def verify(
+    path: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None
+) -> list[Finding]:
     """Return what is wrong with a FITS or ASDF file; an empty list if nothing is.
 
     Checked are the structure (headers, sizes, what lies behind the last HDU), DATASUM and CHECKSUM
@@ -66,6 +68,13 @@ def verify(path: str | os.PathLike[str]) -> list[Finding]:
 
     Two things are notes, not faults: a header hash that differs, since a header may be edited, and
     then FITS overrides the tree; and what cannot be checked because a package is missing.
+
+    Parameters
+    ----------
+    path
+        The file. At a URL, data are fetched where there are sums of them to be checked.
+    storage_options : dict, optional
+        For a URL, as for `asdfits.open`.
 
     Raises
     ------
@@ -79,10 +88,10 @@ def verify(path: str | os.PathLike[str]) -> list[Finding]:
     """
     name = os.fspath(path)
     try:
-        product = Product.open(name)
+        file = File.reached(name, storage_options)
     except FormatError as error:
         return [_located("structure", name, str(error))]
-    return list(_findings(File(product)))
+    return list(_findings(file))
 
 
 def _located(kind: str, path: str, message: str, *, fault: bool = True) -> Finding:

@@ -25,6 +25,7 @@ from .io import file_type
 from .io import open as open_product
 from .look import command as look
 from .models import JwstDataModel
+from .remote import is_url
 
 __all__ = ["main"]
 
@@ -243,6 +244,8 @@ def _group(path: str, model: JwstDataModel) -> list[str]:
     from .products import group_exposures, group_sources, parse
 
     folder, name = os.path.split(path)
+    if is_url(path):
+        return []  # what lies beside it would have to be asked for
     try:
         product = parse(name)
     except ValueError:

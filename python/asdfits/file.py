@@ -230,7 +230,7 @@ class File:
         *,
         edit: bool = False,
         storage_options: Mapping[str, Any] | None = None,
-    ) -> File:
+    ) -> Self:
         """Open a file; no pixel is read. To `edit` it in place nobody else may have it open.
 
         A path that is a URL is opened by `storage_options` for fsspec.
@@ -242,31 +242,30 @@ class File:
         FormatError
             The file is neither FITS nor ASDF, or its tree is damaged.
         """
-        if is_url(path):
-            if edit:
-                refuse(path)
-            file = cls._far(str(path), storage_options)
-        elif storage_options:
-            raise ValueError(f"{os.fspath(path)}: storage_options are for URLs, and this is none")
-        else:
+        if edit:
+            refuse(path)
             file = cls(Product.open(os.fspath(path), edit))
+        else:
+            file = cls.reached(path, storage_options)
         for message in file.product.warnings:
             warn(message, FormatWarning)
         return file
 
     @classmethod
-    def _far(cls, url: str, options: Mapping[str, Any] | None) -> File:
-        from .remote.opening import opened  # most files are near
-        from .remote.reader import Reader, local
+    def reached(
+        cls, path: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Open a file, at a URL or not, without a word on what is wrong with it; see `open`."""
+        if is_url(path):
+            from .remote.opening import opened  # most files are near
 
-        path = local(url, options)
-        if path is not None:
-            return cls(Product.open(path))
-        reader = Reader(url, options)
-        file = cls(opened(reader))
-        if file.product.is_far:
-            file.remote = reader
-        return file
+            product, remote = opened(str(path), storage_options)
+            file = cls(product)
+            file.remote = remote
+            return file
+        if storage_options:
+            raise ValueError(f"{os.fspath(path)}: storage_options are for URLs, and this is none")
+        return cls(Product.open(os.fspath(path)))
 
     @property
     def name(self) -> str:

@@ -213,7 +213,10 @@ class Previous:
         if found is None or entry.fault is not None:
             return None
         if is_url(entry.path):
-            return found[2] if (entry.size, entry.modified) == found[:2] else None
+            # Listings and answers may know parts of a second or not.
+            if entry.size != found[0] or entry.modified is None:
+                return None
+            return found[2] if entry.modified // 1_000_000 == found[1] // 1_000_000 else None
         try:
             status = os.stat(entry.path)
         except OSError:

@@ -18,7 +18,7 @@ import numpy as np
 from .. import mapping
 from .._core import FormatError, Product, Stretches
 from ..arrays import asdf_dtype
-from .reader import Reader
+from .reader import Reader, local
 from .transport import Range
 
 __all__ = ["Opened", "fetched", "opened"]
@@ -26,7 +26,13 @@ __all__ = ["Opened", "fetched", "opened"]
 _BLOCK: Final = 2880
 
 # A longer ASDF file is not taken whole, but its tree alone and the headers of its binary blocks.
-_TREE: Final = 16 << 20
+_TREE: Final = 1 << 20
+
+# The longest end of a file that is fetched to find the tree before the walk comes to it.
+_END: Final = 16 << 20
+
+# The walk asks for no more than this of a binary block.
+_LOOK: Final = 4096
 
 # The most headers that are guessed at a time, and the most bytes for them.
 _AHEAD: Final = 100
@@ -62,8 +68,11 @@ class _Link(NamedTuple):
     size: int
 
 
-def opened(reader: Reader) -> Product:
-    """Return a file as a product, whose arrays are fetched when they are touched.
+def opened(url: str, options: Mapping[str, Any] | None) -> tuple[Product, Reader | None]:
+    """Return a file as a product, and who fetches its arrays when they are touched.
+
+    There is nobody to fetch them where all of the file is here: it lies on this machine, is short or
+    packed, or its server sends nothing less.
 
     Raises
     ------
@@ -72,10 +81,14 @@ def opened(reader: Reader) -> Product:
     FormatError
         It is neither FITS nor ASDF, or its tree is damaged.
     """
+    path = local(url, options)
+    if path is not None:
+        return Product.open(path), None
+    reader = Reader(url, options)
     found = fetched(reader)
     if found.whole is not None:
-        return Product.from_bytes(found.whole, reader.url)
-    return Product.far(found.stretches, reader, reader.url)
+        return Product.from_bytes(found.whole, reader.url), None
+    return Product.far(found.stretches, reader, reader.url), reader
 
 
 def fetched(reader: Reader, *, with_blocks: bool = True) -> Opened:
@@ -138,16 +151,20 @@ class _Guesses:
             self.tail_at = at
 
     def _of_tree(self, wanted: Range, tree_at: int, end: int) -> list[Range]:
+        at, stop = wanted
         if end - tree_at <= _TREE:
-            return [(wanted[0], end)]
+            return [(at, end)]
+        if stop - at > _LOOK:
+            # The tree, in steps that grow: how long it is shows when it ends.
+            return [(at, min(at + max(stop - at, _TREE, 3 * (at - tree_at)), end))]
         # The blocks follow each other; their index tells where, all at once.
         index = self._tail.rfind(_INDEX)
         if not self._tail:
-            return [wanted, (max(self.size - self._room, wanted[0]), self.size)]
+            return [wanted, (max(self.size - self._room, at), self.size)]
         offsets = re.findall(rb"(?m)^- (\d+)\s*$", self._tail[index:]) if index >= 0 else []
         blocks = [tree_at + int(each) for each in offsets]
-        ahead = [(at, min(at + 4096, end)) for at in blocks if wanted[0] < at < end]
-        return [wanted, *ahead[:1000]] if wanted[0] in blocks else [wanted]
+        ahead = [(each, min(each + _LOOK, end)) for each in blocks if at < each < end]
+        return [wanted, *ahead[:1000]]
 
     def _more_tail(self) -> Range | None:
         """The range before what there is of the end, if more of it is wanted."""
@@ -158,7 +175,7 @@ class _Guesses:
         if self._links is not None:
             return None
         looks_like_tree = not self._tail or b"\n...\n" in self._tail or _INDEX in self._tail
-        if not looks_like_tree or self.size - self.tail_at >= _TREE:
+        if not looks_like_tree or self.size - self.tail_at >= _END:
             self._links = []
             return None
         end, self._room = self.tail_at, self._room * (8 if self._tail else 1)

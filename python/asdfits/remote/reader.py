@@ -197,8 +197,20 @@ class Reader:
 
     def _run(self, requests: Sequence[Sequence[Range]]) -> list[Answer]:
         asyn = fsspec().asyn
-        answers: list[Answer] = asyn.sync(asyn.get_loop(), self._gathered, requests)
+        answers: list[Answer]
+        answers, fault = asyn.sync(asyn.get_loop(), self._caught, requests)
+        if fault is not None:
+            raise fault
         return answers
+
+    async def _caught(
+        self, requests: Sequence[Sequence[Range]]
+    ) -> tuple[list[Answer], Exception | None]:
+        """Answers, or what kept them from coming: fsspec would make an exception of its own of some."""
+        try:
+            return await self._gathered(requests), None
+        except Exception as error:
+            return [], error
 
     async def _gathered(self, requests: Sequence[Sequence[Range]]) -> list[Answer]:
         turn = asyncio.Semaphore(self.policy.parallel)

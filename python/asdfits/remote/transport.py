@@ -46,7 +46,7 @@ class Stamp(NamedTuple):
         if self.size != other.size:
             return True
         if self.tag is not None and other.tag is not None:
-            return self.tag != other.tag
+            return self.tag.removeprefix("W/") != other.tag.removeprefix("W/")
         return None not in (self.modified, other.modified) and self.modified != other.modified
 
 
