@@ -73,10 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
     def version_string(self) -> str:
         return self.server.name
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self.do_GET(with_body=False)
 
-    def do_GET(self, *, with_body: bool = True) -> None:  # noqa: N802
+    def do_GET(self, *, with_body: bool = True) -> None:
         server = self.server
         asked = self.headers.get("Range")
         with server.lock:

@@ -1,4 +1,4 @@
-"""Files that are far away: the same values, in few requests, and a clear word when something goes wrong."""
+"""Files that are far away: the same values, in few requests, and clear words for what goes wrong."""
 
 from __future__ import annotations
 
@@ -185,9 +185,7 @@ def test_a_cutout_of_470_mb_costs_what_it_covers(tmp_path: Path, record_property
 
 
 @pytest.mark.slow
-def test_a_cutout_of_470_mb_on_s3(
-    tmp_path: Path, s3: S3Server, record_property: Any
-) -> None:
+def test_a_cutout_of_470_mb_on_s3(tmp_path: Path, s3: S3Server, record_property: Any) -> None:
     """On S3 a range is a request: rows of 8 kB keep both limits, rows of 16 kB miss them."""
     large(tmp_path)
     rates = tmp_path / "large_rateints.fits"

@@ -103,7 +103,7 @@ class Scanner:
         paths: list[str],
         jobs: int,
         learn: Callable[[_Key], _Plan | None],
-        far: dict[int, tuple[Stretches | None, int | None, int | None]] = {},
+        far: dict[int, tuple[Stretches | None, int | None, int | None]] | None = None,
     ) -> tuple[
         _Buffers,
         _Buffers,
@@ -116,8 +116,8 @@ class Scanner:
     ]:
         """Scan files on `jobs` threads.
 
-        `learn` gives the plan for a name or a guess, when the first file is met that says so. `far` has the
-        headers and tree, size and time of change of files that are not on a disk, by their number.
+        `learn` gives the plan for a name or a guess, when the first file is met that says so. `far` has
+        the headers and tree, size and time of change of files that are not on a disk, by their number.
 
         Returns (sizes, times of change in microseconds, columns, faults as (file, kind, errno,
         message), warnings, files whose class was guessed, files that a model has to judge, (file,

@@ -66,8 +66,8 @@ def open(  # noqa: A001  # the name that the reference has
     Parameters
     ----------
     filename_or_hdu : str, path-like or astropy.io.fits.HDUList
-        The file, also at a URL, or HDUs that astropy has opened or made. The latter are used as they are in memory
-        and are not closed.
+        The file, also at a URL, or HDUs that astropy has opened or made. The latter are used as they
+        are in memory and are not closed.
     ignore_missing_extensions : bool
         False warns where the first object is made of a file that was written with asdf extensions
         that are not installed.

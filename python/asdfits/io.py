@@ -105,8 +105,9 @@ def open(  # noqa: A001  # what users call it
 
     Notes
     -----
-    Of a file at a URL headers and tree are fetched, in three requests or so. An array is fetched as a whole
-    when it is touched, and is the model's own from then on; ``model.section`` fetches what it covers.
+    Of a file at a URL headers and tree are fetched, in three requests or so. An array is fetched as a
+    whole when it is touched, and is the model's own from then on; ``model.section`` fetches what it
+    covers.
 
     Where asdfits and stdatamodels differ by design, asdfits' own answer is the default, and
     `strict_compat` gives that of stdatamodels, for pipelines that rely on it:

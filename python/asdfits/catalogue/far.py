@@ -1,4 +1,4 @@
-"""Files at URLs for a catalogue: listed by their file system, their headers and trees fetched many at a time."""
+"""Files at URLs for a catalogue: listed, and headers and trees of many fetched at a time."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def listed(url: str, patterns: Sequence[str], options: Options) -> Iterator[Entr
 
 def _microseconds(facts: Mapping[str, Any]) -> int | None:
     for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
-        found = facts.get(name)
+        found: Any = facts.get(name)
         seconds = found.timestamp() if hasattr(found, "timestamp") else found
         if isinstance(seconds, (int, float)):
             return int(seconds * 1_000_000)
@@ -97,7 +97,10 @@ def fetch(entries: Sequence[Entry], options: Options) -> dict[int, Fetched]:
 
 
 def dated(entries: Sequence[Entry], options: Options) -> dict[int, Entry]:
-    """Return the entries that are URLs with size and time of change; one small request for each unknown."""
+    """Return the entries that are URLs, with size and time of change.
+
+    A small request is sent for each whose listing does not have them.
+    """
 
     def one(entry: Entry) -> Entry:
         from ..remote.reader import Reader

@@ -44,7 +44,9 @@ def canvas(reader: Reader, at: int, dtype: Any, shape: tuple[int, ...], key: Any
     try:
         memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError as error:
-        raise MemoryError(f"{reader.url}: there is no room for {length:,} bytes: {error}") from error
+        raise MemoryError(
+            f"{reader.url}: there is no room for {length:,} bytes: {error}"
+        ) from error
     whole = np.frombuffer(memory, dtype).reshape(shape)
     view = whole[_box(key, shape)]
     target = memoryview(memory)

@@ -2,8 +2,8 @@
 
 The header of an HDU stands behind the data of the one before, so that who reads header by header sends
 a request for each. But the tree, at the end of the file, says how large each array is, and writers put
-the arrays in the order of the schema: where the headers are can be guessed, and all be asked for at once.
-A guess costs a request at worst. What counts is the walk through what was fetched.
+the arrays in the order of the schema: where the headers are can be guessed, and all be asked for at
+once. A guess costs a request at worst. What counts is the walk through what was fetched.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class _Guesses:
         self._tail = b""
         self._room = reader.policy.tail
         self._links: list[_Link] | None = None
-        self._order: dict[str, int] = _order(start)
+        self._order = _order(start)
         self._most = 16
         self._expected = 0
 
@@ -199,8 +199,8 @@ class _Guesses:
     def _headers(self, hdus: list[_Hdu], at: int) -> Iterator[Range]:
         """Yield where the next headers should be, the first at `at`.
 
-        The length of a header is that of the last one of its name, or else a block: what is not known makes
-        the places of those behind it uncertain, and their ranges longer.
+        The length of a header is that of the last one of its name, or else a block: what is not known
+        makes the places of those behind it uncertain, and their ranges longer.
         """
         # A header that goes on beyond what was fetched of it is fetched again.
         at = min(at, hdus[-1][4] or at)
@@ -237,7 +237,7 @@ class _Guesses:
         yield "", 0
 
 
-def _order(start: bytes) -> Mapping[str, int]:
+def _order(start: bytes) -> dict[str, int]:
     """The place of each HDU in the schema of the class that the primary header names."""
     found = re.search(rb"DATAMODL= '(\w+) *'", start)
     name = found[1].decode() if found else ""

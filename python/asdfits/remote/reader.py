@@ -62,7 +62,9 @@ def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str, bool]:
     try:
         fs, path = fsspec().core.url_to_fs(url, **known)
     except ImportError as error:
-        text = f"{shown(url)}: {error} (pip install 'asdfits[cloud]' has what https:// and s3:// need)"
+        text = (
+            f"{shown(url)}: {error} (pip install 'asdfits[cloud]' has what https:// and s3:// need)"
+        )
         raise MissingExtraError(text) from error
     return fs, path, anonymous or known.get("anon") is True
 

@@ -134,9 +134,10 @@ class _Http:
         )
         url = self.fs.encode_url(self.url)
         try:
-            async with self._session(probe=len(ranges) > 1) as session, session.get(
-                url, headers=headers, auto_decompress=False, **options
-            ) as response:
+            async with (
+                self._session(probe=len(ranges) > 1) as session,
+                session.get(url, headers=headers, auto_decompress=False, **options) as response,
+            ):
                 try:
                     return await self._answer(response, ranges)
                 except BaseException:
@@ -180,8 +181,7 @@ class _Http:
             self.multi = False
         if status == 416:
             # An empty file has no first byte.
-            total = _total(head.get("Content-Range", ""))
-            if total == 0:
+            if re.match(r"bytes\s+\*/0\b", head.get("Content-Range", "")):
                 return Answer([], self._stamp(head, 0))
             raise changed(self.url)
         if status == 200:
@@ -196,14 +196,14 @@ class _Http:
         if kind.lower().startswith("multipart/byteranges"):
             room = sum(end - start + 1024 for start, end in ranges)
             body = await self._body(response, room)
-            pieces, total = _parts(body, kind, self.url)
+            pieces, size = _parts(body, kind, self.url)
             _found_multi.add(self.origin)
-            return Answer(pieces, self._stamp(head, total))
+            return Answer(pieces, self._stamp(head, size))
         found = _content_range(head.get("Content-Range", ""))
-        if found is None or found[2] is None:
+        if found is None:
             text = f"found Content-Range {head.get('Content-Range')!r}, expected bytes a-b/size"
             raise OSError(errno.EPROTO, text, shown(self.url))
-        start, end, total = found
+        start, end, size = found
         if len(ranges) > 1:
             # A server may join ranges; one that takes the first alone is asked otherwise.
             if start > ranges[0][0] or end < ranges[-1][1]:
@@ -218,7 +218,7 @@ class _Http:
         if len(body) != end - start:
             text = f"found {len(body)} bytes, expected {end - start}"
             raise PassingError(errno.ECONNABORTED, f"the answer is cut: {text}", shown(self.url))
-        return Answer([(start, body)], self._stamp(head, total))
+        return Answer([(start, body)], self._stamp(head, size))
 
     def _single(self) -> None:
         _found_single.add(self.origin)
@@ -268,20 +268,13 @@ def _small_socket(address: Any) -> socket.socket:
     return made
 
 
-_RANGE: Final = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)")
+_RANGE: Final = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)")
 
 
-def _content_range(text: str) -> tuple[int, int, int | None] | None:
+def _content_range(text: str) -> tuple[int, int, int] | None:
+    """Start, end and size of the file; a server that does not know the size cannot be read in part."""
     found = _RANGE.match(text.strip())
-    if found is None:
-        return None
-    start, last, total = found.groups()
-    return int(start), int(last) + 1, None if total == "*" else int(total)
-
-
-def _total(text: str) -> int | None:
-    found = re.match(r"bytes\s+\*/(\d+)", text.strip())
-    return None if found is None else int(found[1])
+    return None if found is None else (int(found[1]), int(found[2]) + 1, int(found[3]))
 
 
 def _parts(body: bytes, kind: str, url: str) -> tuple[list[tuple[int, bytes]], int]:
@@ -295,7 +288,7 @@ def _parts(body: bytes, kind: str, url: str) -> tuple[list[tuple[int, bytes]], i
         head, _, _ = body[place : place + 4096].partition(b"\r\n\r\n")
         line = re.search(rb"(?im)^content-range:\s*(.*?)\s*$", head)
         range_ = _content_range(line[1].decode("latin-1")) if line else None
-        if range_ is None or range_[2] is None:
+        if range_ is None:
             break
         start, end, size = range_
         at = place + len(head) + 4
@@ -341,7 +334,7 @@ class _S3:
         except Exception as error:  # botocore has its own, of no common kind
             raise PassingError(errno.ECONNABORTED, _one_line(error), self.url) from error
         range_ = _content_range(found.get("ContentRange", f"bytes 0-0/{len(body)}"))
-        if range_ is None or range_[2] is None:
+        if range_ is None:
             text = f"found ContentRange {found.get('ContentRange')!r}"
             raise OSError(errno.EPROTO, text, self.url)
         modified = found.get("LastModified")
@@ -378,7 +371,9 @@ class _S3:
                 if self.anonymous
                 else "; storage_options={'anon': True} asks anonymously"
             )
-            return PermissionError(errno.EACCES, f"access is denied ({code or '403'}){how}", self.url)
+            return PermissionError(
+                errno.EACCES, f"access is denied ({code or '403'}){how}", self.url
+            )
         if isinstance(error, TimeoutError):
             return PassingError(errno.ETIMEDOUT, "nothing came in time", self.url)
         if error.errno in (errno.EINVAL, errno.EEXIST):

@@ -108,15 +108,16 @@ impl Scanner {
     ///
     /// `learn` is called with a name or a guess when the first file is met that says so. `far` has what was
     /// fetched of those that are no files of a disk, by their number.
-    #[pyo3(signature = (paths, jobs, learn, far = HashMap::new()))]
+    #[pyo3(signature = (paths, jobs, learn, far = None))]
     fn run<'py>(
         &self,
         py: Python<'py>,
         paths: Vec<PathBuf>,
         jobs: usize,
         learn: Py<PyAny>,
-        far: HashMap<usize, FarRow>,
+        far: Option<HashMap<usize, FarRow>>,
     ) -> PyResult<Answer<'py>> {
+        let far = far.unwrap_or_default();
         let files: Vec<Input> = paths.into_iter().enumerate().map(input(&far)).collect();
         let raised = Mutex::new(None);
         let learn = |key: &Key| {
