@@ -199,6 +199,7 @@ class _Counting:
 
     def __init__(self, application: WSGIApplication) -> None:
         self.application = application
+        self.faults: list[str] = []
         self.requests: list[tuple[str, str, str | None]] = []
         self.signed: list[bool] = []
         self.sent = 0
@@ -209,12 +210,19 @@ class _Counting:
             facts = (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("HTTP_RANGE"))
             self.requests.append(facts)
             self.signed.append("HTTP_AUTHORIZATION" in environ)
+            fault = self.faults.pop(0) if self.faults else ""
+        if fault == "503":
+            start("503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", "0")])
+            return
         for part in self.application(environ, start):
+            if fault == "cut":
+                part = part[:1000]
             with self.lock:
                 self.sent += len(part)
             yield part
 
     def clear(self) -> None:
+        self.faults.clear()
         self.requests.clear()
         self.signed.clear()
         self.sent = 0

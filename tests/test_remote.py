@@ -531,6 +531,7 @@ def test_what_cannot_be_read_is_said_in_pythons_words(
     assert caught.value.errno
     again = 3 if "attempts" in text else 1
     assert wrong == "circle" or len(server.requests) == again
+    assert asdfits.remote.Policy is Policy
 
 
 @pytest.mark.parametrize("wrong", ["503", "500", "429", "408", "hang", "cut", "redirect", "weak"])
@@ -627,6 +628,22 @@ def test_a_server_that_takes_the_first_of_several_ranges(server: RangeServer) ->
     assert transports._found_single
 
 
+def test_a_redirection_is_followed_once_and_again_when_its_place_is_gone(
+    server: RangeServer,
+) -> None:
+    server.faults = ["redirect"]
+    model = kept(server.url(NAME), storage_options=QUICK)
+    assert len(server.requests) == 4
+    assert all(path.endswith("?again") for _, path, _ in server.requests[1:])
+    server.clear()
+    server.faults = ["403"]
+    cutout(model)
+    assert not server.requests[-1][1].endswith("?again")
+    server.always = "403"
+    with pytest.raises(PermissionError):
+        _ = model.wht
+
+
 def test_nobody_listens() -> None:
     with pytest.raises(OSError, match=r"the connection failed: .*\(3 attempts\)"):
         asdfits.open("http://127.0.0.1:9/x_cal.fits", storage_options=QUICK)
@@ -667,6 +684,15 @@ def test_objects_that_are_not_there_or_change(s3: S3Server, folder: Path) -> Non
     with pytest.raises(asdfits.FormatError, match="the file is empty"):
         asdfits.open("s3://bucket/x/changing_i2d.fits", storage_options=s3.options)
     s3.client().delete_object(Bucket="bucket", Key="x/changing_i2d.fits")
+
+
+@pytest.mark.parametrize("wrong", ["503", "cut"])
+def test_an_object_that_comes_badly_is_asked_for_again(s3: S3Server, wrong: str) -> None:
+    model = kept(f"s3://bucket/x/{NAME}", storage_options={**s3.options, **QUICK})
+    s3.faults = [wrong]
+    cutout(model)
+    assert not s3.faults
+    assert len(s3.requests) == 10
 
 
 # -- catalogues ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import asdf_in_fits, bulk, catalogue, look, products, stdatamodels
+    from . import asdf_in_fits, bulk, catalogue, look, products, remote, stdatamodels
     from .catalogue import scan, scan_batches
     from .checks import Finding, verify
     from .compare import Difference, diff
@@ -65,6 +65,7 @@ __all__ = [
     "open",
     "products",
     "read_metadata",
+    "remote",
     "scan",
     "scan_batches",
     "stats",
@@ -109,8 +110,8 @@ _ROOMS = {
 }
 
 # Rooms that are asked for as a whole; the last ones came with the package before.
-_WHOLE = frozenset({"asdf_in_fits", "bulk", "catalogue", "look", "products", "stdatamodels"})
-_WHOLE |= {"arrays", "errors", "file", "io", "mapping", "models", "overlay"}
+_WHOLE = frozenset({"asdf_in_fits", "bulk", "catalogue", "look", "products", "remote"})
+_WHOLE |= {"stdatamodels", "arrays", "errors", "file", "io", "mapping", "models", "overlay"}
 
 
 def _made(name: str) -> Any:

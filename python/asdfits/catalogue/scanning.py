@@ -22,7 +22,7 @@ from ..models import JwstDataModel
 from ..models.nodes import Node, plain_time
 from ..products import LEVELS, classify, parse
 from ..products.content import EVIDENCE, judge
-from ..remote import is_url
+from ..remote import is_url, name_of
 from .columns import Column, Type, pattern_of
 from .files import Entry
 
@@ -237,7 +237,7 @@ class Rows:
         rows, found, open_ = [], [], []
         for number, entry in enumerate(chunk):
             try:
-                product = parse(entry.path)
+                product = parse(_name(entry.path))
             except ValueError:
                 rows.append(nothing)
                 is_known, level = False, None
@@ -275,14 +275,14 @@ class Rows:
         ]
         for place, number in enumerate(numbers):
             values = {key: array[place] for key, array in zip(EVIDENCE, arrays, strict=True)}
-            if paths[place].endswith(".asdf"):
+            if _name(paths[place]).endswith(".asdf"):
                 try:
                     kind = classify(_opened(paths[place], self.options))
                 except _OPENED:
                     kind = None
             else:
                 values["HDRTAB"] = values["HDRTAB"] or None
-                kind = judge(os.path.basename(paths[place]), values.get)
+                kind = judge(_name(paths[place]), values.get)
             yield number, None if kind is None else kind.level
 
     # -- what only a model knows ---------------------------------------------------------------
@@ -332,6 +332,10 @@ def _of_level(word: str, level: str | None) -> Any:
     if level is None or word == "level":
         return level
     return getattr(LEVELS[level], word)
+
+
+def _name(path: str) -> str:
+    return name_of(path) if is_url(path) else os.path.basename(path)
 
 
 def _opened(path: str, options: Mapping[str, Any] | None) -> JwstDataModel:

@@ -29,6 +29,9 @@ __all__ = ["Reader", "file_system", "local"]
 # The least bytes a second; a server that sends less is taken for lost.
 _SLOWEST: Final = 32 << 10
 
+# The most seconds before a request is sent again, whatever the server asks for.
+_LONGEST: Final = 60
+
 # What says how S3 is asked; where none is given, anonymously unless there are credentials.
 _SIGNED: Final = frozenset({"anon", "key", "secret", "token", "profile", "session", "username"})
 
@@ -242,7 +245,7 @@ class Reader:
                     if tries > 1:
                         text += f" ({tries} attempts)"
                     raise OSError(error.errno, text, self.url) from error
-                await asyncio.sleep(min(max(wait, error.wait), 60))
+                await asyncio.sleep(min(max(wait, error.wait), _LONGEST))
                 wait *= 2
         raise AssertionError  # the last attempt has returned or raised
 

@@ -27,6 +27,9 @@ _SINGLE: Final = ("amazons3", "cloudfront", "uploadserver", "cloudflare", "windo
 _found_single: set[str] = set()
 _found_multi: set[str] = set()
 
+# What a server says of an address that was good for a while.
+_GONE: Final = (400, 401, 403, 404, 410)
+
 # What may be on its way, in bytes, where a server is not known yet: it may send the whole file.
 _WINDOW: Final = 64 << 10
 
@@ -116,6 +119,8 @@ class _Http:
 
     def __init__(self, fs: Any, url: str, policy: Policy) -> None:
         self.fs, self.url, self.policy = fs, url, policy
+        # Where a redirection led, which need not be followed each time.
+        self.place: Any = None
         self.origin = "/".join(url.split("/", 3)[:3])
         self.multi = self.origin not in _found_single
 
@@ -132,14 +137,22 @@ class _Http:
             "timeout",
             aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),
         )
-        url = self.fs.encode_url(self.url)
+        place = self.place
+        url = self.fs.encode_url(self.url) if place is None else place
         try:
             async with (
                 self._session(probe=len(ranges) > 1) as session,
                 session.get(url, headers=headers, auto_decompress=False, **options) as response,
             ):
                 try:
-                    return await self._answer(response, ranges)
+                    if place is not None and response.status in _GONE:
+                        # What a redirection leads to may be meant for a while.
+                        self.place = None
+                        raise PassingError(errno.EAGAIN, "the place has moved", shown(self.url))
+                    answer = await self._answer(response, ranges)
+                    if response.history:
+                        self.place = response.url
+                    return answer
                 except BaseException:
                     # Nobody reads the rest of the body.
                     response.close()
@@ -147,6 +160,8 @@ class _Http:
         except TimeoutError as error:
             text = f"nothing came for {seconds:g} seconds"
             raise PassingError(errno.ETIMEDOUT, text, shown(self.url)) from error
+        except aiohttp.InvalidURL as error:
+            raise OSError(errno.EINVAL, "this is no URL", shown(self.url)) from error
         except aiohttp.TooManyRedirects as error:
             text = "the server redirects without end"
             raise OSError(errno.ELOOP, text, shown(self.url)) from error
@@ -324,14 +339,15 @@ class _S3:
             words["IfMatch"] = stamp.tag
         try:
             found = await self.fs._call_s3("get_object", **words)
+        except Exception as error:  # botocore has its own, of no common kind
+            # An empty object has no first byte.
+            if self._code(error) in ("InvalidRange", "416"):
+                return Answer([], Stamp(0))
+            raise self._fault(error) from error
+        try:
             async with found["Body"] as stream:
                 body = await stream.read()
-        except OSError as error:
-            answer = self._error(error)
-            if answer is None:
-                raise self._fault(error) from error
-            return answer
-        except Exception as error:  # botocore has its own, of no common kind
+        except Exception as error:
             raise PassingError(errno.ECONNABORTED, _one_line(error), self.url) from error
         range_ = _content_range(found.get("ContentRange", f"bytes 0-0/{len(body)}"))
         if range_ is None:
@@ -352,20 +368,15 @@ class _S3:
             error = error.__cause__ or error.__context__
         return ""
 
-    def _error(self, error: OSError) -> Answer | None:
-        # An empty object has no first byte.
-        if self._code(error) in ("InvalidRange", "416"):
-            return Answer([], Stamp(0))
-        return None
-
-    def _fault(self, error: OSError) -> OSError:
+    def _fault(self, error: Exception) -> OSError:
+        """What S3 says, in Python's words; s3fs has asked again already where that may help."""
         code = self._code(error)
         if code in ("PreconditionFailed", "412"):
             return changed(self.url)
         if isinstance(error, FileNotFoundError):
             text = f"there is no such object ({code or '404'})"
             return FileNotFoundError(errno.ENOENT, text, self.url)
-        if isinstance(error, PermissionError):
+        if isinstance(error, PermissionError) or "Credentials" in type(error).__name__:
             how = (
                 "; it was asked for anonymously, storage_options={'anon': False} signs requests"
                 if self.anonymous
@@ -374,11 +385,9 @@ class _S3:
             return PermissionError(
                 errno.EACCES, f"access is denied ({code or '403'}){how}", self.url
             )
-        if isinstance(error, TimeoutError):
-            return PassingError(errno.ETIMEDOUT, "nothing came in time", self.url)
-        if error.errno in (errno.EINVAL, errno.EEXIST):
-            return OSError(errno.EIO, _one_line(error), self.url)
-        return PassingError(error.errno or errno.EIO, _one_line(error), self.url)
+        if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+            return OSError(errno.ETIMEDOUT, f"nothing came in time: {_one_line(error)}", self.url)
+        return OSError(errno.EIO, _one_line(error), self.url)
 
 
 class _Any:
