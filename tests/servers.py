@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         ranges = self._ranges(asked, size)
         if ranges is not None and (fault == "deaf" or (len(ranges) > 1 and not server.multi)):
             ranges = None
-        if fault == "zip":
+        if fault == "zip" or (fault == "polite" and "gzip" in self.headers["Accept-Encoding"]):
             body = gzip.compress(path.read_bytes())
             return self._answer(200, {**heads, "Content-Encoding": "gzip"}, [body])
         if ranges is None:
@@ -114,6 +114,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(416, {"Content-Range": f"bytes */{size}"}, [])
         if fault == "first":
             ranges = ranges[:1]
+        if fault == "short":
+            start, end = ranges.pop()
+            ranges.append((start, end - 500))
+        if fault == "backwards":
+            start, end = ranges.pop()
+            ranges.append((start, start - 500))
         if len(ranges) == 1:
             start, end = ranges[0]
             told = start + 100 if fault == "elsewhere" else start

@@ -514,6 +514,7 @@ FINAL: list[tuple[str, type[OSError], str]] = [
     ("429", OSError, r"cannot answer \(429 .*\(3 attempts\)"),
     ("hang", TimeoutError, r"nothing came for .* seconds \(3 attempts\)"),
     ("cut", OSError, r"\(3 attempts\)"),
+    ("short", OSError, r"other bytes than those that were asked for \(3 attempts\)"),
     ("elsewhere", OSError, "wrong Content-Range"),
     ("nowhere", OSError, "found Content-Range None, expected"),
     ("circle", OSError, "redirects without end"),
@@ -534,7 +535,9 @@ def test_what_cannot_be_read_is_said_in_pythons_words(
     assert asdfits.remote.Policy is Policy
 
 
-@pytest.mark.parametrize("wrong", ["503", "500", "429", "408", "hang", "cut", "redirect", "weak"])
+@pytest.mark.parametrize(
+    "wrong", ["503", "429", "408", "hang", "cut", "short", "backwards", "redirect"]
+)
 @pytest.mark.parametrize("place", [0, 1, 2, 3])
 def test_what_passes_is_waited_for(server: RangeServer, wrong: str, place: int) -> None:
     model_of = asdfits.open
@@ -542,7 +545,16 @@ def test_what_passes_is_waited_for(server: RangeServer, wrong: str, place: int) 
     model = model_of(server.url(NAME), storage_options=QUICK)
     cutout(model)
     assert not server.faults
-    assert len(server.requests) == (5 if wrong == "weak" else 6)
+    assert len(server.requests) == 6
+
+
+def test_a_weak_tag_is_compared_and_not_sent(server: RangeServer, folder: Path) -> None:
+    server.always = "weak"
+    path = shutil.copy(folder / SHORT, folder / "weak_i2d.fits")
+    model = kept(server.url("weak_i2d.fits"))
+    os.utime(path, (1_000_000, 1_000_000))
+    with pytest.raises(OSError, match="has changed since it was opened"):
+        _ = model.wht
 
 
 def test_an_array_is_fetched_in_chunks_that_are_sent_again(server: RangeServer) -> None:
@@ -572,10 +584,12 @@ def test_bytes_of_two_states_of_a_file_are_not_mixed(
     write_image(path, 80, 1024, PLANES[::-1])
     os.utime(path, (1_000_000, 1_000_000))
     server.always = wrong
+    server.clear()
     with pytest.raises(OSError, match="has changed since it was opened"):
         model.section("err")[7]
     with pytest.raises(OSError, match="has changed since it was opened"):
         _ = model.wht
+    assert wrong or server.sent < 2000  # nothing is sent that is not wanted any more
     kept(server.url("changing_i2d.fits"))
 
 
@@ -620,6 +634,8 @@ def test_a_server_that_zips_on_the_way_gives_the_file(server: RangeServer, folde
     server.always = "zip"
     model = asdfits.open(server.url("small_cal.fits"))
     assert np.array_equal(model.data, asdfits.open(folder / "small_cal.fits").data)
+    server.always = "polite"
+    cutout(kept(server.url(NAME)))
 
 
 def test_a_server_that_takes_the_first_of_several_ranges(server: RangeServer) -> None:
@@ -642,6 +658,17 @@ def test_a_redirection_is_followed_once_and_again_when_its_place_is_gone(
     server.always = "403"
     with pytest.raises(PermissionError):
         _ = model.wht
+
+
+@pytest.mark.parametrize(("wrong", "text"), [("403", "is denied"), ("404", "no such file")])
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_what_does_not_pass_is_not_waited_for(
+    server: RangeServer, wrong: str, text: str, place: int
+) -> None:
+    server.faults = [""] * place + [wrong]
+    with pytest.raises(OSError, match=text):
+        cutout(asdfits.open(server.url(NAME), storage_options=QUICK))
+    assert not server.faults
 
 
 def test_nobody_listens() -> None:
