@@ -372,6 +372,16 @@ def test_copies_pickles_and_saves_need_no_near_file(
     assert np.array_equal(asdfits.open(tmp_path / "c.asdf").var_flat, near.var_flat)
 
 
+def test_a_list_of_urls_is_a_container(server: RangeServer, s3: S3Server, folder: Path) -> None:
+    paths = [server.url(SHORT), str(folder / SHORT)]
+    with asdfits.open(paths, max_open=1) as container:
+        sums = [model.err.sum() for model in container]
+    assert sums[0] == sums[1]
+    urls = [f"s3://bucket/x/{SHORT}"]
+    with asdfits.open(urls, storage_options=s3.options) as container:
+        assert container[0].err.sum() == sums[0]
+
+
 def test_nothing_is_written_to_a_url(server: RangeServer) -> None:
     url = server.url(SHORT)
     model = asdfits.open(url)

@@ -145,6 +145,8 @@ def open(  # noqa: A001  # what users call it
         return shared
     if not isinstance(init, (str, os.PathLike)):
         if _is_many(init):
+            if storage_options is not None:
+                kwargs["storage_options"] = storage_options
             return _container(
                 init, guess=guess, native=native, strict_compat=strict_compat, **kwargs
             )

@@ -20,6 +20,7 @@ from .errors import FormatError, MissingExtraError, UnsupportedError
 from .file import File, child
 from .io import class_of, file_type, opened
 from .models import JwstDataModel
+from .remote import is_url
 
 __all__ = ["Member", "Shelf"]
 
@@ -122,7 +123,7 @@ class Member:
             self._known = (None, None)
             if self.is_product:
                 with _Blaming(self):
-                    file = File.open(self.path or "")
+                    file = File.open(self.path or "", storage_options=self._options())
                     self._known = _facts(_metadata(file))
         return self._known
 
@@ -141,8 +142,9 @@ class Member:
         assert self.path is not None
         with _Blaming(self):
             file_type(self.path)
-            file = File.open(self.path)
+            file = File.open(self.path, storage_options=self._options())
             kwargs = dict(self.kwargs)
+            kwargs.pop("storage_options", None)
             file.native = kwargs.pop("native", False)
             if self._objects and self._stamp == _stamp(self.path):
                 file.objects = self._objects
@@ -150,6 +152,10 @@ class Member:
             if self.association is not None:
                 self._tell(model, self.association)
         return model
+
+    def _options(self) -> Any:
+        """What a URL is opened with."""
+        return self.kwargs.get("storage_options") if is_url(self.path) else None
 
     def _tell(self, model: JwstDataModel, association: Association) -> None:
         """Let a model know what the association says of it."""

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from .. import mapping
-from .._core import FormatError, Product, Stretches
+from .._core import Deferred, FormatError, Product, Stretches
 from ..arrays import asdf_dtype
 from .reader import Reader, local
 from .transport import Range
@@ -24,6 +24,8 @@ from .transport import Range
 __all__ = ["Opened", "fetched", "opened"]
 
 _BLOCK: Final = 2880
+
+_NDARRAY: Final = "tag:stsci.edu:asdf/core/ndarray-"
 
 # A longer ASDF file is not taken whole, but its tree alone and the headers of its binary blocks.
 _TREE: Final = 1 << 20
@@ -247,12 +249,7 @@ def _order(start: bytes) -> dict[str, int]:
 
 
 def _links(product: Product) -> Iterator[_Link]:
-    from ..file import File  # which knows this room
-
-    for part in File(product).parts():
-        if not part.tag.startswith("tag:stsci.edu:asdf/core/ndarray-"):
-            continue
-        spec = part.content({})
+    for spec in _arrays(product.tree(None, {})):
         source = spec.get("source") if isinstance(spec, dict) else None
         if not isinstance(source, str) or not source.startswith("fits:"):
             continue
@@ -261,3 +258,19 @@ def _links(product: Product) -> Iterator[_Link]:
             dtype: np.dtype[Any] = asdf_dtype(spec["datatype"], spec.get("byteorder", "big"))
             size = math.prod(spec["shape"]) * dtype.itemsize
             yield _Link(name.strip().upper(), int(version), size)
+
+
+def _arrays(tree: Any) -> Iterator[Any]:
+    """Yield what the tree says of each of its arrays, not of those inside objects."""
+    seen: set[int] = set()
+    waiting = [tree]
+    while waiting:
+        container = waiting.pop()
+        if id(container) in seen:
+            continue
+        seen.add(id(container))
+        for value in container.values() if isinstance(container, dict) else container:
+            if isinstance(value, (dict, list)):
+                waiting.append(value)
+            elif isinstance(value, Deferred) and value.tag.startswith(_NDARRAY):
+                yield value.content({})
