@@ -14,7 +14,20 @@ touched is fetched as a whole, in parallel chunks; a section costs what it cover
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .names import is_url, name_of, refuse
-from .policy import Policy
+
+if TYPE_CHECKING:
+    from .policy import Policy
 
 __all__ = ["Policy", "is_url", "name_of", "refuse"]
+
+
+def __getattr__(name: str) -> Any:
+    # Whoever opens a file that is near asks whether it is far, and no more.
+    if name == "Policy":
+        from .policy import Policy
+
+        return Policy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
