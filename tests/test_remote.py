@@ -784,8 +784,10 @@ def test_unchanged_urls_cost_one_small_request(server: RangeServer) -> None:
 # -- the rest ------------------------------------------------------------------------------------
 
 
-def test_the_command_takes_urls(server: RangeServer, capsys: pytest.CaptureFixture[str]) -> None:
-    url = server.url(NAME)
+def test_the_command_takes_urls(
+    server: RangeServer, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = server.url(SHORT)
     assert cli.main(["info", url]) == 0
     out = capsys.readouterr().out
     assert "ImageModel" in out
@@ -793,6 +795,10 @@ def test_the_command_takes_urls(server: RangeServer, capsys: pytest.CaptureFixtu
     assert cli.main(["get", url, "meta.exposure.type", "SCI:EXTNAME"]) == 0
     assert "NRC_IMAGE" in capsys.readouterr().out
     assert cli.main(["verify", url]) == 0
+    assert cli.main(["report", url, "-o", str(tmp_path / "page.html")]) == 0
+    assert "bytes" in (tmp_path / "page.html").read_text()
+    assert cli.main(["convert", url, str(tmp_path / "near.asdf")]) == 0
+    assert cli.main(["diff", url, str(folder / SHORT)]) == 0
     assert cli.main(["set", url, "meta.exposure.type=X"]) == 1
     assert "does not write to URLs" in capsys.readouterr().err
     server.always = "404"

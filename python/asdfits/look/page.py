@@ -13,6 +13,7 @@ from ..checks import Finding, verify
 from ..errors import FormatError, MissingExtraError
 from ..models import DataModel
 from ..products import classify
+from ..remote import is_url
 from .canvas import counted
 from .notebook import style
 from .pictures import check_free, opened, picture_name, preview, written
@@ -153,7 +154,9 @@ def _summary(model: DataModel, path: str) -> str:
     if kind is not None and kind.level is not None:
         words = f"{kind.suffix}: level {kind.level}, stage {kind.stage}"
         rows.insert(1, ("product", words))
-    rows.append(("size", f"{os.path.getsize(path):,} bytes"))
+    file = model._file
+    size = file.product.size if file is not None and is_url(path) else os.path.getsize(path)
+    rows.append(("size", f"{size:,} bytes"))
     return f'<div class="scroll">{table("What the file says of itself", ("what", "value"), rows)}</div>'
 
 
