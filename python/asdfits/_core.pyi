@@ -259,8 +259,6 @@ class Stretches:
         """Begin with nothing of a file of `size` bytes."""
     def add(self, at: int, bytes: bytes) -> None:  # noqa: A002
         """Take bytes of the file; those that are there already stay."""
-    def __len__(self) -> int:
-        """Return how many bytes are here."""
     def survey(
         self, with_blocks: bool
     ) -> tuple[list[_FarHdu], tuple[int, int] | None, tuple[int, int] | None]:

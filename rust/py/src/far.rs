@@ -45,11 +45,6 @@ impl Stretches {
         self.lock().add(at, bytes);
     }
 
-    /// The number of bytes that are at hand.
-    fn __len__(&self) -> usize {
-        usize::try_from(self.lock().held()).unwrap_or(usize::MAX)
-    }
-
     /// Says how far the bytes go.
     fn survey(&self, py: Python<'_>, with_blocks: bool) -> Survey {
         let survey = py.detach(|| self.lock().survey(with_blocks));
