@@ -3,6 +3,7 @@
 # make long-test  the Python tests, the long ones too
 # make their-tests   stdatamodels' own tests on asdfits, versions 4 to 6
 # make check      what CI runs: tests, lints, types, stubs, docs, quick bench
+# make docs       the site, into .cache/site
 # make bench      asdfits beside its peers, in one run; written to benches/results
 # make bench-gate the same; fails where a ratio is worse than what was written
 
@@ -58,8 +59,10 @@ types: install
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest asdfits._core --allowlist tools/stubtest.txt --ignore-unused-allowlist
 
-docs:
+# The site goes to .cache/site, the essays of the core to target/doc.
+docs: install
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 quick-bench: install
 	$(BIN)/python benches/python/run.py --quick
