@@ -50,7 +50,10 @@ def levels() -> str:
     """Return the levels, stages and levels of the archive."""
     from asdfits.products import LEVELS, TYPES
 
-    lines = ["| level | stage | MAST level | what its files hold | suffixes |", "|---|---|---|---|---|"]
+    lines = [
+        "| level | stage | MAST level | what its files hold | suffixes |",
+        "|---|---|---|---|---|",
+    ]
     for level in LEVELS.values():
         if not level.available:
             continue
