@@ -97,13 +97,13 @@ def asn(made: Path, tmp_path: Path) -> Path:
 def opens(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that were opened as models."""
     found: list[str] = []
-    opened = members.opened
+    model_of = members.model_of
 
     def counted(file: Any, *args: Any, **kwargs: Any) -> Any:
         found.append(os.path.basename(file.path))
-        return opened(file, *args, **kwargs)
+        return model_of(file, *args, **kwargs)
 
-    monkeypatch.setattr(members, "opened", counted)
+    monkeypatch.setattr(members, "model_of", counted)
     return found
 
 

@@ -156,8 +156,7 @@ def open(  # noqa: A001  # what users call it
     if kind == "asn":
         return _container(path, guess=guess, native=native, strict_compat=strict_compat, **kwargs)
     file = File.open(path, storage_options=storage_options)
-    file.native = native
-    return opened(file, guess, strict_compat=strict_compat, **kwargs)
+    return model_of(file, guess, native=native, strict_compat=strict_compat, **kwargs)
 
 
 def _is_many(init: object) -> bool:
@@ -173,18 +172,26 @@ def _container(init: Any, **kwargs: Any) -> ModelContainer:
     return ModelContainer(init, **kwargs)
 
 
-def opened(file: File, guess: bool = True, **kwargs: Any) -> JwstDataModel:
-    """Return the model of an open file; parameters and errors are those of `open`."""
+def model_of(
+    file: File,
+    guess: bool = True,
+    *,
+    native: bool = False,
+    strict_compat: bool = False,
+    **kwargs: Any,
+) -> JwstDataModel:
+    """Return an open file as a model; see `open`."""
+    file.native = native
     name = named_class(file)
     if name is not None:
-        return model_class(name)(file, **kwargs)
+        return model_class(name)(file, strict_compat=strict_compat, **kwargs)
     if not guess:
         raise TypeError(
             f"{file.path}: Model type is not specifically defined and guessing has been disabled."
         )
     name = guessed_class(file)
     warn(f"model_type not found. Opening {file.path} as a {name}", NoTypeWarning)
-    model = model_class(name)(file, **kwargs)
+    model = model_class(name)(file, strict_compat=strict_compat, **kwargs)
     del model._branch("meta")["model_type"]
     return model
 

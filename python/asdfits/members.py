@@ -18,7 +18,7 @@ from .associations import SCIENCE, Association, Entry
 from .changes import holds_arrays, is_changed, references
 from .errors import FormatError, MissingExtraError, UnsupportedError
 from .file import File, child
-from .io import class_of, file_type, opened
+from .io import class_of, file_type, model_of
 from .models import JwstDataModel
 from .remote import is_url
 
@@ -143,12 +143,10 @@ class Member:
         with _Blaming(self):
             file_type(self.path)
             file = File.open(self.path, storage_options=self._options())
-            kwargs = dict(self.kwargs)
-            kwargs.pop("storage_options", None)
-            file.native = kwargs.pop("native", False)
             if self._objects and self._stamp == _stamp(self.path):
                 file.objects = self._objects
-            model = opened(file, **kwargs)
+            kwargs = {k: v for k, v in self.kwargs.items() if k != "storage_options"}
+            model = model_of(file, **kwargs)
             if self.association is not None:
                 self._tell(model, self.association)
         return model
