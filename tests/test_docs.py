@@ -5,6 +5,7 @@ A name that begins with `…` is that of the file there that ends so. A comment 
 reader sees, says what is there besides, or why the block is not run:
 
     <!-- with: array = np.zeros((4, 4)) -->
+    <!-- file: steps.py -->
     <!-- not run: needs an account -->
 """
 
@@ -31,7 +32,7 @@ from asdfits import cli
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(
-    r"(?:^<!-- (?P<word>with|not run): (?P<said>.*?) -->\n)?"
+    r"(?:^<!-- (?P<word>with|file|not run): (?P<said>.*?) -->\n)?"
     r"^(?P<indent> *)```(?P<kind>python|console|pycon|bash|sh|shell)[^\n]*\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -45,6 +46,7 @@ class Block:
     text: str
     prepare: str
     reason: str | None
+    file: str | None = None
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
@@ -54,11 +56,11 @@ def blocks(page: Path) -> list[Block]:
     found = []
     text = page.read_text()
     for match in FENCE.finditer(text):
-        said, is_run = match["said"] or "", match["word"] != "not run"
+        said = {match["word"]: match["said"]}
         line = text.count("\n", 0, match.start("kind")) + 1
         content = re.sub(rf"^{match['indent']}", "", match["text"], flags=re.MULTILINE)
-        prepare, reason = (said, None) if is_run else ("", said)
-        found.append(Block(page, line, match["kind"], content, prepare, reason))
+        words = said.get("with", ""), said.get("not run"), said.get("file")
+        found.append(Block(page, line, match["kind"], content, *words))
     return found
 
 
@@ -160,7 +162,9 @@ def test_the_examples_of_a_page_run(page: Path, here: Path) -> None:
     for block in BLOCKS[page]:
         if block.reason is not None:
             continue
-        if block.kind == "python":
+        if block.file is not None:
+            (here / block.file).write_text(block.text)
+        elif block.kind == "python":
             run_python(block, scope, here)
         elif block.kind == "console":
             run_console(block, here)
