@@ -354,7 +354,7 @@ class ModelContainer(MutableSequence[JwstDataModel]):
         for member, target in zip(self._members, targets, strict=False):
             with self._shelf.lock:
                 written = member.save(target, self._shelf, **kwargs)
-            entries.append(member.renamed(os.path.basename(written)))
+            entries.append(member.renamed(written))
         text = self._association.with_entries(entries)
         _core.write_file(targets[-1], [text], fsync=kwargs.get("durable", True))
         return targets[-1]

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -119,12 +120,12 @@ class Member:
         """Group and type as the model says, or the headers and the tree of its file."""
         if self.model is not None:
             return _facts(self.model._instance)
+        if not self.is_product:
+            return None, None
         if self._known is None:
-            self._known = (None, None)
-            if self.is_product:
-                with _Blaming(self):
-                    file = File.open(self.path or "", storage_options=self._options())
-                    self._known = _facts(_metadata(file))
+            with _Blaming(self):
+                file = File.open(self.path or "", storage_options=self._options())
+                self._known = _facts(_metadata(file))
         return self._known
 
     def _group_of_name(self) -> str | None:
@@ -179,11 +180,16 @@ class Member:
             return False
         if references(self, "model") > 0 or holds_arrays(self.model):
             return False
-        try:
-            self.kept = is_changed(self.model, self.opened())
-        except (OSError, ValueError, TypeError, LookupError, MissingExtraError):
-            self.kept = True  # the file is gone or another one
+        self.kept = self._differs(self.model)
         return not self.kept
+
+    def _differs(self, model: JwstDataModel) -> bool:
+        """Tell whether a model was changed, or its file is gone or another one."""
+        try:
+            with warnings.catch_warnings(action="ignore"):  # they were heard when it was opened
+                return is_changed(model, self.opened())
+        except (OSError, ValueError, TypeError, LookupError, MissingExtraError):
+            return True
 
     def drop(self) -> None:
         """Let go of the model."""
@@ -210,7 +216,7 @@ class Member:
 
     def save(self, target: str, shelf: Shelf, **kwargs: Any) -> str:
         """Write the member, its file if it was not changed, else its model; return where it is."""
-        is_file = self.path is not None and not self._objects
+        is_file = self.path is not None and not self._objects and not urlsplit(self.path).scheme
         if is_file and (self.model is None or self._is_as_read()):
             with _Blaming(self):
                 _copy_file(self.path or "", target, durable=kwargs.get("durable", True))
@@ -228,14 +234,18 @@ class Member:
         model = self.model
         if model is None or model._file is None or self.kept or model._file.objects:
             return False
-        try:
-            return not is_changed(model, self.opened())
-        except (OSError, ValueError, TypeError, LookupError, MissingExtraError):
-            return False
+        return not self._differs(model)
 
-    def renamed(self, name: str) -> Entry:
-        """What an association says of the member under another name."""
-        return replace(self.entry, expname=name, exptype=self.exptype)
+    def renamed(self, path: str) -> Entry:
+        """What an association beside `path` says of the member that was saved there."""
+        facts = dict(self.entry.facts)
+        catalogue = facts.get("tweakreg_catalog")
+        if self.association is not None and isinstance(catalogue, str) and catalogue.strip():
+            beside = os.path.abspath(os.path.dirname(path))
+            if beside != os.path.abspath(self.association.folder):
+                facts["tweakreg_catalog"] = os.path.abspath(self.association.place(catalogue))
+        exptype = self.entry.exptype or self.exptype
+        return replace(self.entry, expname=os.path.basename(path), exptype=exptype, facts=facts)
 
 
 class Shelf:
