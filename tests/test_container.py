@@ -648,6 +648,23 @@ def test_a_changed_member_that_was_zipped_is_saved_unzipped(tmp_path: Path) -> N
     assert asdfits.open(target)[0].data[0, 0] == 3
 
 
+def test_an_association_at_a_url_opens_its_members_there(asn: Path, tmp_path: Path) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    for path in asn.parent.iterdir():
+        memory.pipe(f"/container/{path.name}", path.read_bytes())
+    try:
+        container = asdfits.open(f"memory://container/{asn.name}", max_open=1)
+        assert container.group_names == [ROOT.format(1), ROOT.format(2)]
+        container[1].meta.target.proposer_name = "M 31"
+        touch(container, 0, 2, 3)
+        target = container.save(tmp_path / "out")
+        assert [m.meta.target.proposer_name for m in asdfits.open(target)][:2] == [None, "M 31"]
+        with pytest.raises(FileNotFoundError):
+            asdfits.open("memory://container/none_asn.json")
+    finally:
+        memory.rm("/container", recursive=True)
+
+
 # -- life ---------------------------------------------------------------------------------------
 
 

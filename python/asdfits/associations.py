@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from .errors import FormatError
+from .remote import is_url
 
 __all__ = ["SCIENCE", "Association", "Entry"]
 
@@ -63,8 +63,10 @@ class Association:
     path: str | None = None
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Association:
-        """Read an association.
+    def read(
+        cls, path: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
+    ) -> Association:
+        """Read an association, also at a URL.
 
         Raises
         ------
@@ -74,8 +76,14 @@ class Association:
             It is no JSON, or no association; the message names the place in it.
         """
         name = os.fspath(path)
-        with open(name, "rb") as file:
-            text = file.read()
+        if is_url(name):
+            from .remote.reader import file_system  # only URLs need it
+
+            files, place, _ = file_system(name, storage_options or {})
+            text = files.cat_file(place)
+        else:
+            with open(name, "rb") as file:
+                text = file.read()
         try:
             table = json.loads(text)
         except json.JSONDecodeError as error:
@@ -130,7 +138,7 @@ class Association:
 
     def place(self, name: str) -> str:
         """Return the path of a file that the association names; an address or a path stays one."""
-        return name if urlsplit(name).scheme else os.path.join(self.folder, name)
+        return name if is_url(name) else os.path.join(self.folder, name)
 
     def with_entries(self, entries: Iterable[Entry]) -> bytes:
         """Return the text of this association with other members; products without any are left out."""

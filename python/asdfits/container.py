@@ -92,7 +92,7 @@ class ModelContainer(MutableSequence[JwstDataModel]):
             self._shelf, self._association = init._shelf, init._association
             members = list(init._members)
         elif isinstance(init, (str, os.PathLike)):
-            members = self._listed(Association.read(init))
+            members = self._listed(Association.read(init, kwargs.get("storage_options")))
         elif isinstance(init, Mapping):
             members = self._listed(Association.of(copy.deepcopy(dict(init))))
         else:

@@ -143,20 +143,17 @@ def open(  # noqa: A001  # what users call it
         if native:
             shared.make_native()
         return shared
+    switches = {"native": native, "strict_compat": strict_compat}
     if not isinstance(init, (str, os.PathLike)):
-        if _is_many(init):
-            if storage_options is not None:
-                kwargs["storage_options"] = storage_options
-            return _container(
-                init, guess=guess, native=native, strict_compat=strict_compat, **kwargs
-            )
-        raise TypeError(f"Unsupported type for init argument to open {type(init)}")
+        if not _is_many(init):
+            raise TypeError(f"Unsupported type for init argument to open {type(init)}")
+        return _container(init, storage_options, guess=guess, **switches, **kwargs)
     path = os.fspath(init)
     kind = file_type(path)
     if kind == "asn":
-        return _container(path, guess=guess, native=native, strict_compat=strict_compat, **kwargs)
+        return _container(path, storage_options, guess=guess, **switches, **kwargs)
     file = File.open(path, storage_options=storage_options)
-    return model_of(file, guess, native=native, strict_compat=strict_compat, **kwargs)
+    return model_of(file, guess, **switches, **kwargs)
 
 
 def _is_many(init: object) -> bool:
@@ -166,9 +163,13 @@ def _is_many(init: object) -> bool:
     return isinstance(init, Sequence) and not isinstance(init, (bytes, tuple))
 
 
-def _container(init: Any, **kwargs: Any) -> ModelContainer:
+def _container(
+    init: Any, storage_options: Mapping[str, Any] | None, **kwargs: Any
+) -> ModelContainer:
     from .container import ModelContainer  # whoever opens one file does without
 
+    if storage_options is not None:
+        kwargs["storage_options"] = storage_options
     return ModelContainer(init, **kwargs)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from . import mapping, overlay
 from .associations import SCIENCE, Association, Entry
@@ -101,7 +100,7 @@ class Member:
     @property
     def is_there(self) -> bool:
         """Whether there is a file, or a model that needs none."""
-        return self.path is None or bool(urlsplit(self.path).scheme) or os.path.exists(self.path)
+        return self.path is None or is_url(self.path) or os.path.exists(self.path)
 
     @property
     def exptype(self) -> str:
@@ -216,7 +215,7 @@ class Member:
 
     def save(self, target: str, shelf: Shelf, **kwargs: Any) -> str:
         """Write the member, its file if it was not changed, else its model; return where it is."""
-        is_file = self.path is not None and not self._objects and not urlsplit(self.path).scheme
+        is_file = self.path is not None and not self._objects and not is_url(self.path)
         if is_file and (self.model is None or self._is_as_read()):
             with _Blaming(self):
                 _copy_file(self.path or "", target, durable=kwargs.get("durable", True))
