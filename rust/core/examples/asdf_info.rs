@@ -28,7 +28,7 @@ fn main() -> std::io::Result<()> {
                 Err(error) => writeln!(out, "  {error}")?,
                 Ok(data) => {
                     let sum = u128::from_be_bytes(md5::Md5::digest(&data).into());
-                    let holds = block.checksum_holds(&bytes);
+                    let holds = block.checksum_holds(block.stored(&bytes));
                     writeln!(out, "  {} {} {sum:032x} {holds:?}", block.at, data.len())?;
                 }
             }
