@@ -14,9 +14,9 @@ from ._core import Deferred, Product
 from .encode import BLOCK
 from .errors import FormatError, MissingExtraError, ValidationWarning
 from .file import File
-from .io import named_class
 from .mapping import ModelSchema, SchemaNode
 from .models.nodes import make_branches
+from .opening import named_class
 from .validate import check
 
 __all__ = ["Finding", "verify"]

@@ -21,10 +21,10 @@ from .checks import Finding, verify
 from .compare import diff
 from .errors import FormatError, MissingExtraError
 from .file import File, is_lazy
-from .io import file_type
 from .io import open as open_product
 from .look import command as look
 from .models import JwstDataModel
+from .opening import file_type
 from .remote import is_url
 
 __all__ = ["main"]

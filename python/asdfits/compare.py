@@ -23,8 +23,8 @@ from . import arrays, mapping, overlay, render
 from ._core import Deferred, Product
 from .errors import FormatError
 from .file import File, HduArray, child
-from .io import named_class
 from .mapping import ITEM, Keyword, ModelSchema
+from .opening import named_class
 
 __all__ = ["VOLATILE", "Difference", "diff"]
 

@@ -19,9 +19,9 @@ from typing import Any, Self, overload
 
 from . import _core
 from .associations import Association, Entry
-from .io import file_type
 from .members import Member, Shelf
 from .models import JwstDataModel
+from .opening import file_type
 
 __all__ = ["ModelContainer", "described"]
 

@@ -20,11 +20,11 @@ from .encode import BLOCK, Part
 from .errors import UnsupportedError
 from .file import File, HduArray, Lazy, child
 from .header import header_text, repaired
-from .io import class_of
 from .mapping import ITEM, ModelSchema
 from .models import model_class
 from .models.base import JwstDataModel
 from .models.defaults import DefaultArray, StandardDQ
+from .opening import class_of
 from .overlay import HASH
 from .plan import HduPlan, Stored, Wanted
 from .save import asdf_cards, embedded_text, save_asdf

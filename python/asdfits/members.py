@@ -18,8 +18,8 @@ from .associations import SCIENCE, Association, Entry
 from .changes import holds_arrays, is_changed, references
 from .errors import FormatError, MissingExtraError, UnsupportedError
 from .file import File, child
-from .io import class_of, file_type, model_of
 from .models import JwstDataModel
+from .opening import class_of, file_type, model_of
 from .remote import is_url
 
 __all__ = ["Member", "Shelf"]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from ..catalogue.files import Entry
+from ..catalogue.entry import Entry
 from ..products import parse
 from ..products.suffixes import TYPES, step_of
 from .work import is_url

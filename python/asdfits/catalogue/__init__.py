@@ -16,7 +16,8 @@ from typing import Any
 
 from ..remote import is_url
 from .columns import DEFAULT, Column, columns_of
-from .files import PATTERNS, Entry, Source, entries
+from .entry import Entry
+from .files import PATTERNS, Source, entries
 from .scanning import BATCH, Rows, arrow
 from .storage import FORMAT, Previous, read, types_of, write
 from .where import expression, names_in

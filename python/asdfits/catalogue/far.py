@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from .._core import FormatError, Stretches
 from ..errors import MissingExtraError
 from ..remote import Policy, is_url, name_of
-from .files import Entry
+from .entry import Entry
 
 __all__ = ["Fetched", "dated", "fetch", "listed"]
 

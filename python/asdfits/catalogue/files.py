@@ -6,28 +6,18 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..remote import is_url
+from .entry import Entry
 
-__all__ = ["PATTERNS", "Entry", "Source", "entries"]
+__all__ = ["PATTERNS", "Source", "entries"]
 
 PATTERNS = ("*.fits", "*.fits.gz", "*.asdf")
 """The names that are taken from a folder."""
 
 Path = str | os.PathLike[str]
 Source = Path | Iterable[Path]
-
-
-class Entry(NamedTuple):
-    """A file to be scanned, or why there is none."""
-
-    path: str
-    fault: OSError | None = None
-    size: int | None = None
-    """Bytes, where a listing says it."""
-    modified: int | None = None
-    """Microseconds since 1970, where a listing says it."""
 
 
 def entries(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from .. import io, mapping, migrate, overlay
+from .. import io, mapping, migrate, opening, overlay
 from .._core import FormatError, Scanner, UnsupportedError
 from ..errors import MissingExtraError
 from ..models import JwstDataModel
@@ -24,7 +24,7 @@ from ..products import LEVELS, classify, parse
 from ..products.content import EVIDENCE, judge
 from ..remote import is_url, name_of
 from .columns import Column, Type, pattern_of
-from .files import Entry
+from .entry import Entry
 
 if TYPE_CHECKING:
     from .far import Fetched
@@ -152,7 +152,7 @@ class Rows:
         for number in guessed:
             name = scan.columns[0][number].as_py()
             if name is None:
-                scan.faults.setdefault(number, f"TypeError: {io.no_guess(5)}")
+                scan.faults.setdefault(number, f"TypeError: {opening.no_guess(5)}")
             else:
                 scan.warnings.setdefault(number, []).append(f"no class is named; opens as {name}")
         for number, place in unfit:
@@ -170,7 +170,7 @@ class Rows:
             name = key if mapping.is_class(key) else None
         else:
             is_fits, dimensions, quality, reference, second = key
-            name = io.guess(
+            name = opening.guess(
                 is_fits,
                 dimensions,
                 has_quality=quality,

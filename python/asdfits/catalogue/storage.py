@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..errors import MissingExtraError
 from ..remote import is_url
 from .columns import Column, columns_of
-from .files import Entry
+from .entry import Entry
 from .scanning import arrow, field_type
 
 __all__ = ["ENDINGS", "FORMAT", "Previous", "read", "write"]

@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from ..file import is_lazy
-from ..models import DataModel
 from ..models.nodes import unwrap
 from .content import Image, Window, held, text
+from .shown import Shown
 
 __all__ = ["AXES", "Sky", "Wavelengths", "cube_waves", "sky", "wavelengths"]
 
@@ -60,7 +60,7 @@ class Wavelengths:
     unit: str = "um"
 
 
-def sky(model: DataModel, image: Image, choice: str = "auto") -> Sky:
+def sky(model: Shown, image: Image, choice: str = "auto") -> Sky:
     """Return the celestial axes of an image, or why there are none.
 
     Parameters
@@ -101,7 +101,7 @@ def sky(model: DataModel, image: Image, choice: str = "auto") -> Sky:
     return Sky(None, "axes: pixels (no celestial WCS)")
 
 
-def _fits(model: DataModel, image: Image) -> Any:
+def _fits(model: Shown, image: Image) -> Any:
     """The WCS of the header; a text that says why there is none."""
     cards = _cards(model, image)
     if not (
@@ -126,7 +126,7 @@ def _fits(model: DataModel, image: Image) -> Any:
     return wcs if np.isfinite([lon, lat]).all() else "the WCS of the header gives no place"
 
 
-def _cards(model: DataModel, image: Image) -> dict[str, Any]:
+def _cards(model: Shown, image: Image) -> dict[str, Any]:
     """The WCS as keyword -> value: that of the model, and its distortion from the header."""
     head, _, _ = image.path.rpartition(".")
     if head and not head.startswith("extra_fits"):
@@ -157,7 +157,7 @@ def _is_wcs(name: str) -> bool:
     return name.startswith(kinds) or name in ("LONPOLE", "LATPOLE")
 
 
-def _gwcs(model: DataModel, image: Image) -> Any:
+def _gwcs(model: Shown, image: Image) -> Any:
     """The WCS of the tree; a text that says why there is none."""
     value = _made_wcs(model, "meta.wcs")
     if isinstance(value, str):
@@ -177,7 +177,7 @@ def _gwcs(model: DataModel, image: Image) -> Any:
     return value if np.isfinite(places).all() else "meta.wcs gives no place"
 
 
-def _made_wcs(model: DataModel, path: str) -> Any:
+def _made_wcs(model: Shown, path: str) -> Any:
     if held(model, path) is None:
         return f"no {path}"
     if find_spec("gwcs") is None or find_spec("asdf") is None:
@@ -191,7 +191,7 @@ def _made_wcs(model: DataModel, path: str) -> Any:
     return value if hasattr(value, "pixel_n_dim") else f"{path} is no WCS"
 
 
-def wavelengths(model: DataModel, image: Image, window: Window) -> Wavelengths | None:
+def wavelengths(model: Shown, image: Image, window: Window) -> Wavelengths | None:
     """Return the wavelengths along a spectral image; None where they are not told.
 
     They come from the array `wavelength` beside the image, along the row or column in its middle;
@@ -260,7 +260,7 @@ def _along(lines: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]) -> Wa
     return best
 
 
-def cube_waves(model: DataModel, count: int) -> np.ndarray[Any, Any] | None:
+def cube_waves(model: Shown, count: int) -> np.ndarray[Any, Any] | None:
     """Return the wavelength of each plane of a cube, in microns; None where it is not told."""
     if held(model, "wavetable") is not None:
         found = _wave_table(model)
@@ -277,7 +277,7 @@ def cube_waves(model: DataModel, count: int) -> np.ndarray[Any, Any] | None:
     return np.asarray(waves * 1e6 if text(model, "meta.wcsinfo.cunit3") == "m" else waves)
 
 
-def _wave_table(model: DataModel) -> np.ndarray[Any, Any] | None:
+def _wave_table(model: Shown) -> np.ndarray[Any, Any] | None:
     """The wavelengths of a table; None where it holds none or cannot be made."""
     with suppress(ValueError, TypeError):
         values = unwrap(model["wavetable"])
@@ -287,5 +287,5 @@ def _wave_table(model: DataModel) -> np.ndarray[Any, Any] | None:
     return None
 
 
-def _step(model: DataModel) -> str:
+def _step(model: Shown) -> str:
     return text(model, "meta.wcsinfo.cdelt3") or text(model, "meta.wcsinfo.cd3_3")

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any, Final
 
 from ..errors import MissingExtraError
-from ..models import DataModel
 from .content import text
+from .shown import Shown
 
 __all__ = [
     "UNITS",
@@ -98,7 +98,7 @@ def short(words: str, most: int) -> str:
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
-def title(model: DataModel, room: int = 70) -> str:
+def title(model: Shown, room: int = 70) -> str:
     """Return target, instrument, optics and file, on two lines if there is no room on one.
 
     Parameters

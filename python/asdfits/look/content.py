@@ -11,10 +11,10 @@ import numpy as np
 
 from ..arrays import Table
 from ..errors import FormatError
-from ..models import DataModel
 from ..models.defaults import DefaultArray
 from ..models.nodes import unwrap
 from ..section import Section
+from .shown import Shown
 
 __all__ = [
     "Content",
@@ -153,7 +153,7 @@ class Nothing:
 Content = Image | Slits | Spectra | Nothing
 
 
-def content(model: DataModel, path: str | None = None, *, most: int = 12) -> Content:
+def content(model: Shown, path: str | None = None, *, most: int = 12) -> Content:
     """Return what there is to see in a model.
 
     Parameters
@@ -186,12 +186,12 @@ def content(model: DataModel, path: str | None = None, *, most: int = 12) -> Con
     return Nothing(_listing(model))
 
 
-def dispersed(model: DataModel) -> bool:
+def dispersed(model: Shown) -> bool:
     """Tell whether the exposure spreads light out."""
     return _DISPERSED.search(text(model, "meta.exposure.type")) is not None
 
 
-def text(model: DataModel, path: str) -> str:
+def text(model: Shown, path: str) -> str:
     """Return what stands at a path on one line, empty where there is nothing."""
     try:
         value = unwrap(model[path])
@@ -200,12 +200,12 @@ def text(model: DataModel, path: str) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-def _length(model: DataModel, name: str) -> int:
+def _length(model: Shown, name: str) -> int:
     value = held(model, name)
     return len(value) if isinstance(value, list) else 0
 
 
-def held(model: DataModel, path: str) -> Any:
+def held(model: Shown, path: str) -> Any:
     """Return what the tree holds at a path, arrays unmade; None where it holds nothing."""
     head, _, last = path.rpartition(".")
     try:
@@ -222,7 +222,7 @@ def held(model: DataModel, path: str) -> Any:
     return None if isinstance(value, DefaultArray) else value
 
 
-def _places(model: DataModel) -> Iterator[str]:
+def _places(model: Shown) -> Iterator[str]:
     """Yield where the image of a model may be, the likeliest first."""
     primary = model.get_primary_array_name()
     names = [name for name in (primary, "data") if name]
@@ -235,7 +235,7 @@ def _places(model: DataModel) -> Iterator[str]:
         yield f"extra_fits.{name}.data"
 
 
-def _at(model: DataModel, path: str, most: int) -> Content:
+def _at(model: Shown, path: str, most: int) -> Content:
     value = held(model, path)
     if isinstance(value, list) and path in _LISTS:
         return _slits(model, path, most)
@@ -257,7 +257,7 @@ def _at(model: DataModel, path: str, most: int) -> Content:
     raise KeyError(f"{path} is nothing that can be drawn")
 
 
-def _image(model: DataModel, path: str) -> Image | None:
+def _image(model: Shown, path: str) -> Image | None:
     """The image at a path; None where there is something else."""
     value = held(model, path)
     if value is None or isinstance(value, (dict, list, str, int, float)):
@@ -296,7 +296,7 @@ def _image(model: DataModel, path: str) -> Image | None:
     )
 
 
-def _unit(model: DataModel, head: str, dot: str, name: str) -> str:
+def _unit(model: Shown, head: str, dot: str, name: str) -> str:
     kind = {"data": "data", "err": "err"}.get(name)
     if kind is None:
         return ""
@@ -312,11 +312,11 @@ def _unit(model: DataModel, head: str, dot: str, name: str) -> str:
     return ""
 
 
-def _cube_of_waves(model: DataModel) -> bool:
+def _cube_of_waves(model: Shown) -> bool:
     return type(model).__name__ == "IFUCubeModel"
 
 
-def _along(model: DataModel, section: Section) -> str:
+def _along(model: Shown, section: Section) -> str:
     name = type(model).__name__
     if section.ndim == 2:
         return ""
@@ -329,7 +329,7 @@ def _along(model: DataModel, section: Section) -> str:
     return "plane"
 
 
-def _slits(model: DataModel, name: str, most: int) -> Content:
+def _slits(model: Shown, name: str, most: int) -> Content:
     count = _length(model, name)
     shown: list[Image] = []
     for number in range(count):
@@ -347,7 +347,7 @@ def _named(image: Image, label: str) -> Image:
     return Image(**{**vars(image), "label": label, "dispersed": True})
 
 
-def _title(model: DataModel, path: str, number: int) -> str:
+def _title(model: Shown, path: str, number: int) -> str:
     """How a slit or a spectrum is called: its name, source and order, as far as it has them."""
     dot = "." if path else ""
     name = text(model, f"{path}{dot}name") or text(model, f"{path}{dot}meta.instrument.detector")
@@ -366,7 +366,7 @@ def _title(model: DataModel, path: str, number: int) -> str:
 _WAVELENGTH: Final = "WAVELENGTH"
 
 
-def _spectra(model: DataModel, places: list[str], most: int) -> Content:
+def _spectra(model: Shown, places: list[str], most: int) -> Content:
     """Spectra of tables: one in a table, or one in each row of it."""
     in_time = _in_time(model, places)
     limit = max(most, 100) if in_time else most
@@ -400,7 +400,7 @@ def _spectra(model: DataModel, places: list[str], most: int) -> Content:
     return Spectra(shown, count, *names, in_time)
 
 
-def _in_time(model: DataModel, places: list[str]) -> bool:
+def _in_time(model: Shown, places: list[str]) -> bool:
     """Tell whether the spectra of a model are those of one source, one after the other."""
     if text(model, "meta.visit.tsovisit") != "True" and "TSO" not in type(model).__name__:
         return False
@@ -497,7 +497,7 @@ def _rows(
 # -- nothing ------------------------------------------------------------------------------------
 
 
-def _listing(model: DataModel) -> list[str]:
+def _listing(model: Shown) -> list[str]:
     """What a model without an image or a spectrum has instead."""
     lines = []
     for name in model._instance:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..models import DataModel
 from . import reduced
 from .axes import Sky, Wavelengths, cube_waves, sky, wavelengths
 from .canvas import (
@@ -27,6 +26,7 @@ from .canvas import (
 from .content import Content, Image, Nothing, Slits, Spectra, content
 from .curves import lines, spectra_figure
 from .scale import Scale, scale_of
+from .shown import Shown
 
 __all__ = ["draw", "plot"]
 
@@ -37,7 +37,7 @@ _COLOURS: Final = "viridis"
 
 
 def plot(
-    model: DataModel,
+    model: Shown,
     ax: Any = None,
     path: str | None = None,
     *,
@@ -59,7 +59,7 @@ def plot(
     return figure
 
 
-def draw(model: DataModel, figure: Any, shown: Content, **options: Any) -> None:
+def draw(model: Shown, figure: Any, shown: Content, **options: Any) -> None:
     """Draw what there is to see in a model onto an empty figure."""
     _Artist(_Options(model, **options)).whole(figure, shown)
 
@@ -69,7 +69,7 @@ class _Options:
 
     def __init__(
         self,
-        model: DataModel,
+        model: Shown,
         stretch: str = "asinh",
         cmap: str | None = None,
         section: Key = (),

@@ -7,8 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from ..models import DataModel
 from .pieces import conflict_table, facts, hdu_table, thumbnail
+from .shown import Shown
 from .tree import escaped, html_tree
 
 __all__ = ["notebook_html"]
@@ -19,7 +19,7 @@ _ITEMS: Final = 12
 _HDUS: Final = 40
 
 
-def notebook_html(model: DataModel) -> str:
+def notebook_html(model: Shown) -> str:
     """Return a model as HTML for a notebook.
 
     Its size is bounded whatever the model holds, and few pixels are read for the thumbnail. A part
@@ -61,13 +61,13 @@ def style(name: str) -> str:
     return files(__package__).joinpath(name).read_text("utf-8")
 
 
-def _head(model: DataModel) -> str:
+def _head(model: Shown) -> str:
     name = type(model).__name__
     text = repr(model)
     return text.strip("<>") if text.startswith("<") else name
 
 
-def _facts(model: DataModel) -> str:
+def _facts(model: Shown) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escaped(name)}</th><td>{escaped(value, 120)}</td></tr>'
         for name, value in facts(model)

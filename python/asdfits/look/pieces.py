@@ -11,7 +11,6 @@ import numpy as np
 from .. import arrays, render
 from ..errors import FormatError
 from ..file import File, header_shape
-from ..models import DataModel
 from ..overlay import Conflict
 from ..section import Section
 from . import reduced
@@ -19,6 +18,7 @@ from .canvas import counted
 from .content import Image, Slits, Spectra, content, held, text
 from .png import coloured, png
 from .scale import scale_of
+from .shown import Shown
 from .tree import escaped
 
 __all__ = ["facts", "file_name", "hdu_table", "table", "thumbnail"]
@@ -43,7 +43,7 @@ _FACTS: Final = (
 _COSTLY: Final = 1 << 22
 
 
-def facts(model: DataModel) -> list[tuple[str, str]]:
+def facts(model: Shown) -> list[tuple[str, str]]:
     """Return (name, value) of what is asked first of a product, as far as the model has it."""
     found = []
     for name, places in _FACTS:
@@ -53,7 +53,7 @@ def facts(model: DataModel) -> list[tuple[str, str]]:
     return found
 
 
-def file_name(model: DataModel) -> str:
+def file_name(model: Shown) -> str:
     """Return the path of the file, or what the model says it is called."""
     return model._file.path if model._file is not None else text(model, "meta.filename")
 
@@ -103,7 +103,7 @@ def conflict_table(conflicts: Sequence[Conflict], most: int = 200) -> str:
     return table(caption, ("path", "card", "header", "tree"), rows)
 
 
-def thumbnail(model: DataModel, size: int = 160) -> str:
+def thumbnail(model: Shown, size: int = 160) -> str:
     """Return a small picture as HTML, made without matplotlib; empty where there is none.
 
     Few pixels are read: every n-th, and of a cube those of a few planes.

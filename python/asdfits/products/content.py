@@ -205,7 +205,7 @@ def _of_file(path: str) -> _Content:
 def _opened(path: str) -> File | None:
     """The file at a path; None if it is of a kind that is not looked into."""
     from ..file import File  # what only names are asked of needs no file
-    from ..io import file_type
+    from ..opening import file_type
 
     try:
         known = file_type(path) in ("fits", "asdf")

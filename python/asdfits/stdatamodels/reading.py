@@ -18,7 +18,7 @@ from stdatamodels import DataModel, filetype, validate
 from stdatamodels.jwst import datamodels
 from stdatamodels.jwst.datamodels import util
 
-from .. import io, migrate
+from .. import io, migrate, opening
 from .._core import Product
 from ..file import File
 from ..lazytree import made
@@ -143,7 +143,7 @@ def class_for(hdus: Mapped) -> tuple[type[DataModel], bool]:
     named = datamodels._defined_models.get(name) if isinstance(name, str) else None
     if named is not None:
         return named, True
-    return datamodels._defined_models[io.guessed_class(hdus.mapped)], False
+    return datamodels._defined_models[opening.guessed_class(hdus.mapped)], False
 
 
 def read(

@@ -32,6 +32,7 @@ pub mod save;
 pub mod scan;
 mod simd;
 pub mod source;
+pub mod survey;
 pub mod swap;
 
 pub use bytes::Bytes;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asdfits_core::far::{self, Far, Fetch};
+use asdfits_core::survey;
 use asdfits_core::{Error, ErrorKind, Source};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyBufferError;
@@ -47,7 +48,7 @@ impl Stretches {
 
     /// Says how far the bytes go.
     fn survey(&self, py: Python<'_>, with_blocks: bool) -> Survey {
-        let survey = py.detach(|| self.lock().survey(with_blocks));
+        let survey = py.detach(|| survey::survey(&self.lock(), with_blocks));
         let hdus = survey.layout.hdus.into_iter().map(|hdu| {
             let end = hdu.end();
             (
