@@ -54,10 +54,7 @@ from asdfits.bench.contest import Contestant, Facts, Row, Target
 from asdfits.bench.floors import extents_of, floors
 from asdfits.bench.timing import PEERS, environment, installed, run_row
 
-PRODUCTS = ("image", "mos", "x1d")
-
-MORE = ("wfss", "s3d")
-"""Products that are opened, and no more."""
+PRODUCTS = ("image", "mos", "x1d", "wfss", "s3d")
 
 SLOW = ("wfss",)
 """Products that the reference takes minutes to open; it takes part with the small ones only."""
@@ -381,11 +378,11 @@ def rows(
     Rows are made late: each reads its product, and may never be asked for.
     """
     makers: dict[str, Callable[[], Row]] = {"import": import_row}
-    for kind, row in (("open", open_row), ("metadata", metadata_row), ("tree", tree_row)):
+    miss_row = functools.partial(saving.miss_row, facts=model_facts)
+    kinds: dict[str, Callable[[str, Path], Row]]
+    kinds = {"open": open_row, "metadata": metadata_row, "tree": tree_row, "miss": miss_row}
+    for kind, row in kinds.items():
         for name in PRODUCTS:
-            makers[f"{kind} {name}"] = functools.partial(row, name, products.paths(name)[0])
-    for kind, row in (("open", open_row), ("metadata", metadata_row)):
-        for name in MORE:
             made = functools.partial(row, name, products.paths(name)[0])
             slow = name in SLOW and not quick
             makers[f"{kind} {name}"] = functools.partial(sat_out, made) if slow else made
@@ -393,9 +390,8 @@ def rows(
     for name in ("image", "mos"):
         path = products.paths(name)[0]
         makers[f"save {name}"] = functools.partial(saving.save_row, name, path, model_facts)
-        makers[f"miss {name}"] = functools.partial(saving.miss_row, name, path, model_facts)
         makers[f"drop-in save {name}"] = functools.partial(dropin.save_row, name, path, model_facts)
-    for name in PRODUCTS:
+    for name in ("image", "mos", "x1d"):
         path = products.paths(name)[0]
         makers[f"drop-in open {name}"] = functools.partial(dropin.open_row, name, path, model_facts)
     makers["drop-in wcs mos"] = functools.partial(dropin.wcs_row, products.paths("mos")[0])
