@@ -270,7 +270,7 @@ class File:
     @property
     def name(self) -> str:
         """The name of the file, without what leads there."""
-        return name_of(self.path) if is_url(self.path) else os.path.basename(self.path)
+        return name_of(self.path)
 
     @property
     def standard(self) -> str | None:

@@ -20,7 +20,7 @@ from .errors import FormatError, MissingExtraError, UnsupportedError
 from .file import File, child
 from .models import JwstDataModel
 from .opening import class_of, file_type, model_of
-from .remote import is_url
+from .remote import is_url, name_of
 
 __all__ = ["Member", "Shelf"]
 
@@ -83,7 +83,7 @@ class Member:
     def name(self) -> str:
         """Name of the file; of a model the one that it says it has."""
         if self.path is not None:
-            return os.path.basename(self.path)
+            return name_of(self.path)
         tree = None if self.model is None else self.model._instance
         return os.path.basename(str(_value(tree, "meta", "filename") or ""))
 

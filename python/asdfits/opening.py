@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from . import mapping
 from .errors import NoTypeWarning, warn
 from .file import File
 from .models import JwstDataModel, model_class
-from .remote import is_url, name_of
+from .remote import name_of
 
 __all__ = ["class_of", "file_type", "guess", "guessed_class", "model_of", "named_class", "no_guess"]
 
@@ -46,7 +45,7 @@ def file_type(path: str) -> str:
     ValueError
         The name has no suffix, or none that is known.
     """
-    name = name_of(path) if is_url(path) else os.path.basename(path)
+    name = name_of(path)
     suffixes = [f".{part}" for part in name.lstrip(".").split(".")[1:]]
     if not suffixes:
         raise ValueError(f"Input file path does not have an extension: {path}")

@@ -12,7 +12,7 @@ from typing import Any
 from ..catalogue.entry import Entry
 from ..products import parse
 from ..products.suffixes import TYPES, step_of
-from .work import is_url
+from ..remote import is_url, name_of
 
 __all__ = ["Claims", "Naming", "Plan", "renamed", "whole"]
 
@@ -85,7 +85,7 @@ class Naming:
         if self._name is not None:
             made: Any = os.fspath(self._name(path))
         else:
-            name = os.path.basename(path.partition("?")[0] if is_url(path) else path)
+            name = name_of(path)
             made = name.removesuffix(".gz")
             if self._suffix is not None:
                 made = renamed(made, self._suffix)

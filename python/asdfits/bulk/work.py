@@ -20,13 +20,13 @@ from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from ..errors import MissingExtraError
+from ..remote import is_url
 
 __all__ = [
     "Call",
     "Job",
     "Outcome",
     "Work",
-    "is_url",
     "main_is_a_file",
     "missing",
     "packed",
@@ -122,11 +122,6 @@ class Outcome:
     error: str | None = None
     traceback: str | None = None
     passing: bool = False
-
-
-def is_url(path: str) -> bool:
-    """Tell whether a path is for a server rather than for the file system."""
-    return "://" in path
 
 
 def stamp(path: str) -> Stamp | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -237,7 +236,7 @@ class Rows:
         rows, found, open_ = [], [], []
         for number, entry in enumerate(chunk):
             try:
-                product = parse(_name(entry.path))
+                product = parse(name_of(entry.path))
             except ValueError:
                 rows.append(nothing)
                 is_known, level = False, None
@@ -275,14 +274,14 @@ class Rows:
         ]
         for place, number in enumerate(numbers):
             values = {key: array[place] for key, array in zip(EVIDENCE, arrays, strict=True)}
-            if _name(paths[place]).endswith(".asdf"):
+            if name_of(paths[place]).endswith(".asdf"):
                 try:
                     kind = classify(_opened(paths[place], self.options))
                 except _OPENED:
                     kind = None
             else:
                 values["HDRTAB"] = values["HDRTAB"] or None
-                kind = judge(_name(paths[place]), values.get)
+                kind = judge(name_of(paths[place]), values.get)
             yield number, None if kind is None else kind.level
 
     # -- what only a model knows ---------------------------------------------------------------
@@ -332,10 +331,6 @@ def _of_level(word: str, level: str | None) -> Any:
     if level is None or word == "level":
         return level
     return getattr(LEVELS[level], word)
-
-
-def _name(path: str) -> str:
-    return name_of(path) if is_url(path) else os.path.basename(path)
 
 
 def _opened(path: str, options: Mapping[str, Any] | None) -> JwstDataModel:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import io
 import math
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 
+from .. import _core
 from ..errors import FormatError
 from ..io import open as open_product
 from ..models import DataModel
@@ -157,12 +158,9 @@ def check_free(name: str, *, overwrite: bool) -> None:
 
 def written(name: str, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a file that gets its name once it is whole."""
-    folder = os.path.dirname(name) or "."
-    with tempfile.TemporaryDirectory(prefix=".asdfits-", dir=folder) as sibling:
-        made = os.path.join(sibling, "made")
-        with open(made, "xb") as file:
-            write(file)
-        os.replace(made, name)
+    buffer = io.BytesIO()
+    write(buffer)
+    _core.write_file(name, [buffer.getbuffer()], fsync=False)
 
 
 def opened(path: PathLike) -> DataModel:

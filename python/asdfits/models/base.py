@@ -20,7 +20,7 @@ from ..file import File, HduArray, Lazy, child, header_shape, native_once
 from ..history import History
 from ..mapping import ModelSchema, SchemaNode
 from ..overlay import Conflict, Provenance
-from ..remote import is_url, name_of
+from ..remote import name_of
 from ..validate import check
 from .defaults import DefaultArray, StandardDQ, default_array
 from .nodes import (
@@ -239,7 +239,7 @@ class DataModel(Tree):
         """
         meta = self._branch("meta")
         if isinstance(init, str):
-            meta["filename"] = name_of(init) if is_url(init) else os.path.basename(init)
+            meta["filename"] = name_of(init)
         elif isinstance(init, File) and init.product.is_fits:
             meta["filename"] = init.name
         meta["model_type"] = self._name

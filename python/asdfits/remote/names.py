@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -24,13 +25,17 @@ def is_url(path: Any) -> bool:
 
 
 def name_of(url: str) -> str:
-    """Return the name of the file behind a URL; where a service is asked for it, that in its query.
+    """Return the name of the file at a path or behind a URL.
+
+    Where a service is asked for the file, the name is that in the query.
 
     Examples
     --------
     >>> name_of("https://mast.stsci.edu/api/v0.1/Download/file?uri=mast:JWST/product/jw1_cal.fits")
     'jw1_cal.fits'
     """
+    if not is_url(url):
+        return os.path.basename(url)
     first = url.split("::", 1)[0] if "://" in url.split("::", 1)[0] else url.rpartition("::")[2]
     parts = urlsplit(first)
     # The scheme of a bucket has no query: a question mark there is part of the name.

@@ -202,6 +202,33 @@ const END: u64 = 64 << 10;
 /// A header of more bytes is none.
 const LONGEST: u64 = 64 << 20;
 
+/// Where a header ends.
+pub(crate) enum End {
+    /// Its END card is; it has so many bytes with its padding.
+    Found(u64),
+    /// Not in what is at hand; so many more bytes are to be looked at.
+    Beyond(u64),
+}
+
+/// Looks for the end of a header, of which `tail` is at hand; `seen` bytes of it were searched before.
+pub(crate) fn find_end(tail: &[u8], seen: usize, at: u64) -> Result<End> {
+    let fresh = tail.get(seen..).unwrap_or_default();
+    if let Some(end) = fresh.chunks_exact(CARD).position(card::is_end) {
+        let cards = seen.saturating_add(end.saturating_add(1).saturating_mul(CARD));
+        return Ok(End::Found(
+            crate::fits::padded(cards as u64).unwrap_or(u64::MAX),
+        ));
+    }
+    let have = tail.len() as u64;
+    if have >= LONGEST {
+        let message =
+            format!("the header that starts at byte {at} has no END card in {LONGEST} bytes");
+        return Err(Error::new(ErrorKind::Limit, at, message));
+    }
+    // Data may follow right behind, which nobody wants.
+    Ok(End::Beyond(have.checked_div(4).unwrap_or(0).max(STEP)))
+}
+
 impl<R: ReadAt> Partial<R> {
     /// A file of `size` bytes, its first ones read.
     pub fn open(reader: R, size: u64) -> Result<Self> {
@@ -259,28 +286,16 @@ impl<R: ReadAt> Load for Partial<R> {
             }
             // All that is there is searched, and none of it twice.
             let tail = self.tail(at);
-            let fresh = tail.get(seen..).unwrap_or_default();
-            let all = tail.len() as u64 >= rest;
-            let end = fresh.chunks_exact(CARD).position(card::is_end);
-            if let Some(end) = end {
-                let cards = seen.saturating_add(end.saturating_add(1).saturating_mul(CARD));
-                let whole = crate::fits::padded(cards as u64).unwrap_or(u64::MAX);
-                return self.load_range(at, whole);
-            }
-            if all {
-                return Ok(());
-            }
-            if tail.len() as u64 >= LONGEST {
-                let message = format!(
-                    "the header that starts at byte {at} has no END card in {LONGEST} bytes"
-                );
-                return Err(Error::new(ErrorKind::Limit, at, message));
-            }
+            let have = tail.len() as u64;
+            let more = match find_end(tail, seen, at) {
+                Ok(End::Found(length)) => return self.load_range(at, length),
+                _ if have >= rest => return Ok(()),
+                Ok(End::Beyond(more)) => more,
+                Err(error) => return Err(error),
+            };
             let cards = tail.len().checked_div(CARD).unwrap_or(0);
             seen = cards.saturating_mul(CARD);
-            // Data may follow right behind, which nobody wants.
-            let more = (tail.len() as u64).checked_div(4).unwrap_or(0).max(STEP);
-            wanted = (tail.len() as u64).saturating_add(more).min(rest);
+            wanted = have.saturating_add(more).min(rest);
         }
     }
 

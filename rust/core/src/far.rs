@@ -9,10 +9,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::bytes::{Bytes, Load};
-use crate::fits::{BLOCK, CARD, card, padded};
+use crate::bytes::{Bytes, End, Load, find_end};
 use crate::memory::Fresh;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Bytes that were fetched, by their place. What is there never changes.
 #[derive(Debug, Clone, Default)]
@@ -90,12 +89,6 @@ pub struct Look<'a> {
     wanted: Option<(u64, u64)>,
 }
 
-/// What is asked for where a header starts or goes on.
-const STEP: u64 = 2 * BLOCK;
-
-/// A header of more bytes is none.
-const LONGEST: u64 = 64 << 20;
-
 impl<'a> Look<'a> {
     /// A walk over these bytes.
     pub fn new(at_hand: &'a Stretches) -> Self {
@@ -131,23 +124,11 @@ impl Load for Look<'_> {
     fn load(&mut self, at: u64) -> Result<()> {
         let tail = self.tail(at);
         let (have, rest) = (tail.len() as u64, self.size().saturating_sub(at));
-        match tail.chunks_exact(CARD).position(card::is_end) {
-            Some(end) => {
-                let cards = end.saturating_add(1).saturating_mul(CARD);
-                let whole = padded(cards as u64).unwrap_or(u64::MAX);
-                self.load_range(at, whole)
-            }
-            None if have >= rest => Ok(()),
-            None if have >= LONGEST => {
-                let message = format!(
-                    "the header that starts at byte {at} has no END card in {LONGEST} bytes"
-                );
-                Err(Error::new(ErrorKind::Limit, at, message))
-            }
-            None => {
-                let more = have.checked_div(4).unwrap_or(0).max(STEP);
-                Err(self.lacks(at.saturating_add(have), more))
-            }
+        match find_end(tail, 0, at) {
+            Ok(End::Found(length)) => self.load_range(at, length),
+            _ if have >= rest => Ok(()),
+            Ok(End::Beyond(more)) => Err(self.lacks(at.saturating_add(have), more)),
+            Err(error) => Err(error),
         }
     }
 
